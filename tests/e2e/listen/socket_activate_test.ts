@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { eventually } from "../../support/eventually.ts";
 import { findProgram } from "../../support/interop.ts";
-import { connect, echo, freePorts, readText, upstream, writeText } from "../../support/peers/sockets.ts";
+import { ownAddress } from "../../support/peers/own_address.ts";
+import { echo, freePorts, readText, upstream, writeText } from "../../support/peers/sockets.ts";
 import { temporaryDirectory } from "../../support/program/directory.ts";
 import { Sluice } from "../../support/program/program.ts";
 
@@ -22,12 +23,12 @@ Deno.test({
     const { path } = stack.use(await temporaryDirectory());
     const socket = join(path, "db.sock");
     // It takes no port 0.
-    const [port] = freePorts(1);
+    const [hostname, port] = [ownAddress(), freePorts(1)[0]!];
     const yaml = `services:
   - { name: web, listen: "systemd:web", upstream: "${server.address}" }
   - { name: db, listen: "systemd:db", upstream: "${server.address}" }
 `;
-    const sockets = [`--listen=127.0.0.1:${port}`, `--listen=${socket}`, "--fdname=web:db"];
+    const sockets = [`--listen=${hostname}:${port}`, `--listen=${socket}`, "--fdname=web:db"];
     const kept = KEPT.filter((name) => Deno.env.has(name)).map((name) => `--setenv=${name}`);
     const starting = Sluice.withConfig(yaml, [], { wrapper: [ACTIVATE, ...sockets, ...kept] });
     // It runs sluice when a client has connected.
@@ -36,8 +37,8 @@ Deno.test({
     using early = first;
     await writeText(early, "early");
     assert.equal(await readText(early, 5), "early");
-    assert.deepEqual([sluice.address(0), sluice.address(1)], [`127.0.0.1:${port}`, "systemd:db"]);
-    using other = await connect(port!);
+    assert.deepEqual([sluice.address(0), sluice.address(1)], [`${hostname}:${port}`, "systemd:db"]);
+    using other = await Deno.connect({ hostname, port });
     await writeText(other, "other");
     assert.equal(await readText(other, 5), "other");
     for (const client of [early, other]) client.close();
