@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readPages } from "../../support/docs/page.ts";
+import { blockWith } from "../../support/docs/page.ts";
 import { findProgram, run } from "../../support/interop.ts";
 import { connect, echo, readText, upstream, writeText } from "../../support/peers/sockets.ts";
 import { Sluice } from "../../support/program/program.ts";
@@ -162,8 +162,7 @@ namespaceTest(
 
 /** That of the page for ACME, with ports and addresses of this machine and a server that refuses, and a service without TLS. */
 function configuration(to: string): string {
-  const page = readPages().find(({ path }) => path === "docs/deploy/container.md")!;
-  const { code } = page.blocks.find(({ language, code }) => language === "yaml" && code.includes("acme"))!;
+  const code = blockWith("docs/deploy/container.md", "yaml", "acme");
   const here = code.replace("0.0.0.0:8443", "127.0.0.1:0").replace("127.0.0.1:9000", "127.0.0.1:0")
     .replace("web.internal:80", to).replace(
       "agree_to_terms:",

@@ -2,34 +2,30 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readPages } from "../../support/docs/page.ts";
+import { blockWith } from "../../support/docs/page.ts";
 import { interopTest, run } from "../../support/interop.ts";
 import { temporaryDirectory } from "../../support/program/directory.ts";
 import { runSluice } from "../../support/program/program.ts";
 import { build, KUBECTL, type Manifest, MANIFESTS } from "./manifests.ts";
 
-/** The block of the page that has this text. */
-function blockWith(text: string): string {
-  const page = readPages().find(({ path }) => path === "docs/deploy/kubernetes.md")!;
-  const blocks = page.blocks.filter(({ language, code }) => language === "yaml" && code.includes(text));
-  assert.equal(blocks.length, 1, text);
-  return blocks[0]!.code;
-}
-
-const CONFIG = blockWith('listen: ":6379"');
+const PAGE = "docs/deploy/kubernetes.md";
+const CONFIG = blockWith(PAGE, "yaml", 'listen: ":6379"');
 
 /** @param overlay The text of kustomization.yaml. */
 async function built(overlay: string): Promise<Map<string, Manifest>> {
   await using folder = await temporaryDirectory();
   await Deno.writeTextFile(join(folder.path, "kustomization.yaml"), overlay);
   await Deno.writeTextFile(join(folder.path, "sluice.yaml"), CONFIG);
-  await Deno.writeTextFile(join(folder.path, "volume.yaml"), blockWith("kind: PersistentVolumeClaim"));
+  await Deno.writeTextFile(
+    join(folder.path, "volume.yaml"),
+    blockWith(PAGE, "yaml", "kind: PersistentVolumeClaim"),
+  );
   await run("cp", ["-r", MANIFESTS, join(folder.path, "kubernetes")]);
   return await build(folder.path);
 }
 
 interopTest("an overlay of the Kubernetes base changes the ports everywhere", KUBECTL, async () => {
-  const overlay = blockWith("containerPort: 6379");
+  const overlay = blockWith(PAGE, "yaml", "containerPort: 6379");
   const daemons = overlay.replace("images:", "components: [kubernetes/daemonset]\nimages:")
     .replace("kind: Deployment,", "kind: DaemonSet,");
   for (const [text, kind] of [[overlay, "Deployment"], [daemons, "DaemonSet"]] as const) {
@@ -59,8 +55,8 @@ interopTest(
   "an overlay of the Kubernetes base keeps certificates of ACME in a volume",
   KUBECTL,
   async (stack) => {
-    const patch = blockWith("/spec/template/spec/volumes/-").replaceAll(/^(?=.)/gm, "  ");
-    const overlay = blockWith("containerPort: 6379")
+    const patch = blockWith(PAGE, "yaml", "/spec/template/spec/volumes/-").replaceAll(/^(?=.)/gm, "  ");
+    const overlay = blockWith(PAGE, "yaml", "containerPort: 6379")
       .replace("resources: [kubernetes/base]", "resources: [kubernetes/base, volume.yaml]") + patch;
     const objects = await built(overlay);
     const { spec: pod } = objects.get("Deployment sluice").spec.template;

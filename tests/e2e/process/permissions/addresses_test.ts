@@ -2,16 +2,15 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { findProgram } from "../../../support/interop.ts";
 import { answeringServer, NamedServer } from "../../../support/peers/named_server.ts";
 import { echo } from "../../../support/peers/sockets.ts";
 import { complains, documentedFlags, together, works } from "../../../support/program/narrow.ts";
 import { Sluice } from "../../../support/program/program.ts";
 import { DNSMASQ, DnsServer } from "../../../support/servers/dns_server.ts";
 import { FakeConsul } from "../../../support/servers/fake_consul.ts";
-import { adding, needs, relays, speak, test } from "./permissions_fixture.ts";
+import { adding, missingOf, needs, relays, speak, test } from "./permissions_fixture.ts";
 
-const IS_UNIX = Deno.build.os !== "windows";
+const NO_UNIX = Deno.build.os === "windows" ? "Unix" : undefined;
 
 for (const more of ["", ", reset: pass"]) {
   test(`listening${more}`, async (setup) => {
@@ -69,7 +68,7 @@ test("an upstream on a unix socket", async (setup) => {
     "--allow-read": adding(path, "read"),
     "--allow-write": adding(path, "write"),
   });
-}, !IS_UNIX);
+}, NO_UNIX);
 
 test("a unix socket that sluice listens on", async (setup) => {
   const path = join(setup.folder, "db.sock");
@@ -86,7 +85,7 @@ test("a unix socket that sluice listens on", async (setup) => {
     "--allow-read": adding(setup.folder, "read"),
     "--allow-write": adding(path, "write"),
   });
-}, !IS_UNIX);
+}, NO_UNIX);
 
 test("a take-over of a unix socket", async (setup) => {
   const [path, admin] = ["db.sock", "admin.sock"].map((name) => join(setup.folder, name)) as [string, string];
@@ -127,7 +126,7 @@ test("discovery over DNS", async (setup) => {
     "--allow-net": adding(server, "net"),
     "--allow-sys": adding("networkInterfaces", "sys"),
   });
-}, DNSMASQ.needs.some((name) => findProgram(name) === undefined));
+}, missingOf(DNSMASQ));
 
 test("Consul", async (setup) => {
   const server = setup.stack.use(await NamedServer.start("a"));

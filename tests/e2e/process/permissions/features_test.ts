@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { CertificateAuthority, OPENSSL } from "../../../support/certificates.ts";
 import { eventually } from "../../../support/eventually.ts";
-import { findProgram } from "../../../support/interop.ts";
 import { FakeCluster } from "../../../support/kubernetes/fake_cluster.ts";
 import {
   endingListener,
@@ -20,7 +19,7 @@ import { askTls, certificate } from "../../../support/peers/tls_server.ts";
 import { type Attempt, documentedFlags, together, works } from "../../../support/program/narrow.ts";
 import { NotifySocket } from "../../../support/program/notify_socket.ts";
 import { pods, to } from "../../gateway/gateway_fixture.ts";
-import { adding, needs, relays, speak, test } from "./permissions_fixture.ts";
+import { adding, missingOf, needs, relays, speak, test } from "./permissions_fixture.ts";
 
 test("the access log", async (setup) => {
   const log = join(setup.folder, "access.log");
@@ -81,7 +80,7 @@ test("a certificate", async (setup) => {
     },
   );
   await needs(attempt, { "--allow-read": adding(certFile, "read") });
-}, OPENSSL.needs.some((name) => findProgram(name) === undefined));
+}, missingOf(OPENSSL));
 
 test("the messages to systemd", async (setup) => {
   const path = join(setup.folder, "notify");
@@ -103,7 +102,7 @@ test("the messages to systemd", async (setup) => {
     "--allow-write": adding(path, "write"),
     "--allow-sys": adding("osUptime", "sys"),
   });
-}, Deno.build.os !== "linux");
+}, Deno.build.os === "linux" ? undefined : "Linux");
 
 test("the export over OTLP", async (setup) => {
   const receiver = setup.stack.use(new OtlpReceiver());

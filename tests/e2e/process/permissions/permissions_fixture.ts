@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { findProgram, type Needs } from "../../../support/interop.ts";
 import { connect, echo, readText, upstream, writeText } from "../../../support/peers/sockets.ts";
 import { temporaryDirectory } from "../../../support/program/directory.ts";
 import {
@@ -71,15 +72,24 @@ export class Setup implements AsyncDisposable {
   }
 }
 
-export function test(name: string, fn: (setup: Setup) => Promise<void>, isIgnored = false): void {
+/** @param missing What it lacks here: it is skipped. */
+export function test(name: string, fn: (setup: Setup) => Promise<void>, missing?: string): void {
+  const lacks = CANNOT_NARROW ? "a program that runs from source" : missing;
   Deno.test({
-    name: `${name} needs the permissions of docs/security.md, and no others`,
-    ignore: CANNOT_NARROW || isIgnored,
+    name: `${name} needs the permissions of docs/security.md, and no others` +
+      (lacks === undefined ? "" : ` (skipped: needs ${lacks})`),
+    ignore: lacks !== undefined,
     fn: async () => {
       await using setup = await Setup.create();
       await fn(setup);
     },
   });
+}
+
+/** What is missing of these programs, for {@linkcode test}. */
+export function missingOf({ needs, install }: Needs): string | undefined {
+  const missing = needs.find((name) => findProgram(name) === undefined);
+  return missing === undefined ? undefined : `${missing}: ${install}`;
 }
 
 export async function relays(sluice: Running): Promise<void> {
