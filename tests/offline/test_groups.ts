@@ -36,8 +36,11 @@ export class TestGroups implements AsyncDisposable {
       members: files.slice(index * FILES_OF_GROUP, (index + 1) * FILES_OF_GROUP),
     }));
     for (const { path, members } of groups) {
-      const imports = members.map((file) => `import ${JSON.stringify(pathToFileURL(file).href)};\n`);
-      await Deno.writeTextFile(path, imports.join(""));
+      const urls = [
+        new URL("./global_guard.ts", import.meta.url),
+        ...members.map((file) => pathToFileURL(file)),
+      ];
+      await Deno.writeTextFile(path, urls.map(({ href }) => `import ${JSON.stringify(href)};\n`).join(""));
     }
     const flags = args.filter((arg) => arg.startsWith("-") && !isIgnore(arg));
     return new TestGroups(folder, [...flags, ...groups.map(({ path }) => path)]);

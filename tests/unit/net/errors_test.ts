@@ -131,7 +131,8 @@ for (const [names, code, side] of FAILURES) {
       const isErrno = /^E[A-Z_]+$/.test(name);
       const cause = Object.assign(new Error("what it says"), isErrno ? { code: name } : { name });
       const error = proxyErrorOf(cause, "upstream");
-      assert.deepEqual([error.code, error.side, error.message], [code, side, "what it says"]);
+      const message = name === "NotCapable" ? "not allowed by Deno (what it says)" : "what it says";
+      assert.deepEqual([error.code, error.side, error.message], [code, side, message]);
       assert.equal(error.cause, cause);
     }
   });
