@@ -6,13 +6,13 @@ import { decodeConfig } from "../config/decode.ts";
 import type { Options } from "./options.ts";
 import { UsageError } from "./usage.ts";
 
-/** The option, or the variable of the environment, that has the value of a key. */
-type Origin = { readonly option: string } | { readonly variable: string };
+/** The option, the options together, or the variable of the environment that has the value of a key. */
+type Origin = { readonly option: string } | { readonly options: string } | { readonly variable: string };
 
 /**
  * Decodes a configuration that a command makes of its options.
  *
- * @param origins By key: `{ "shutdown.drain": { option: "drain" } }`
+ * @param origins By key: `{ "shutdown.drain": { option: "drain" }, "admin.toxiproxy": { options: "--host and --port" } }`
  * @throws {UsageError} that names the options with values that cannot be used
  * @throws {ConfigError} when something else is wrong
  */
@@ -28,6 +28,7 @@ export function decodeOptionConfig(
     const lines = error.problems.map(({ path, message }) => {
       const origin = origins[path];
       if (origin === undefined) throw error;
+      if ("options" in origin) return `Cannot use ${origin.options}: ${message}`;
       if ("variable" in origin) return `Cannot use ${origin.variable} as ${path}: ${message}`;
       if (options.string(origin.option) === undefined) throw error;
       return options.unusable(origin.option, message).message;

@@ -85,7 +85,7 @@ function configOf(options: Options): Config {
   };
   const decoded = decodeOptionConfig(input, options, {
     "admin.listen": { option: "admin" },
-    "admin.toxiproxy": { option: "host" },
+    "admin.toxiproxy": { options: `--host ${host} with --port ${port}` },
   });
   return { ...decoded, services: [], upstreams: [] };
 }

@@ -76,7 +76,6 @@ export class CertificateTask {
   #known: Known | undefined;
   /** Why there is none. */
   #fault = "";
-  #isMissing = false;
   #hasLooked = false;
   #isToldOfLock = false;
   #issued = 0;
@@ -168,6 +167,7 @@ export class CertificateTask {
   async #look(): Promise<void> {
     const { file, clock, onChange, acme, log } = this.#options;
     const before = this.#known;
+    let isMissing = false;
     try {
       const { cert, names } = await loadCredentials({ cert: file, key: file }, new Date(clock.now()));
       const { validFromDate, validToDate } = new X509Certificate(cert);
@@ -176,14 +176,14 @@ export class CertificateTask {
       if (!(error instanceof CredentialsError)) throw error;
       this.#known = undefined;
       this.#fault = error.message;
-      this.#isMissing = error.cause instanceof Deno.errors.NotFound;
+      isMissing = error.cause instanceof Deno.errors.NotFound;
     }
     const isFirst = !this.#hasLooked;
     this.#hasLooked = true;
     if (isFirst && this.#known === undefined) {
       const names = acme.names.join(", ");
       // At the first start, that there is no file is no fault.
-      const [what, detail] = this.#isMissing
+      const [what, detail] = isMissing
         ? [`No certificate for ${names} yet`, {}]
         : [`Cannot use the certificate for ${names}`, { detail: this.#fault }];
       log.warn(`${what}: clients are refused until an order succeeds`, {

@@ -10,10 +10,12 @@ const ORIGINS = {
   "shutdown.drain": { option: "drain" },
 };
 
-function decode(args: string[], keys: Readonly<Record<string, unknown>>) {
+type Origins = Parameters<typeof decodeOptionConfig>[2];
+
+function decode(args: string[], keys: Readonly<Record<string, unknown>>, origins: Origins = ORIGINS) {
   const options = new Options(args, { string: ["admin", "drain"], boolean: [], alias: {} }, "gateway");
   const services = [{ name: "none", listen: 1, upstream: "127.0.0.1:2" }];
-  return decodeOptionConfig({ services, ...keys }, options, ORIGINS);
+  return decodeOptionConfig({ services, ...keys }, options, origins);
 }
 
 Deno.test("decodeOptionConfig() decodes values of options", () => {
@@ -35,6 +37,13 @@ Deno.test("decodeOptionConfig() names every option and variable with a value tha
       return true;
     },
   );
+});
+
+Deno.test("decodeOptionConfig() names the options that a value comes from together", () => {
+  const keys = { admin: { listen: "127.0.0.1:3", toxiproxy: "127.0.0.1:3" } };
+  const message = /^Cannot use --host a with --port 1: Cannot listen on "127\.0\.0\.1:3" twice/;
+  const origins = { ...ORIGINS, "admin.toxiproxy": { options: "--host a with --port 1" } };
+  assert.throws(() => decode([], { faults: true, ...keys }, origins), { name: "UsageError", message });
 });
 
 Deno.test("decodeOptionConfig() leaves the error as it is where no option was given for a key", () => {
