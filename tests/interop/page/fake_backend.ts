@@ -32,6 +32,7 @@ export class FakeBackend implements AdminBackend {
   readonly #admin = new Map<string, EndpointView["admin"]>();
   #refused = 0;
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
+  readonly #subscribed = Promise.withResolvers<void>();
 
   /** @param connections How many are open, divided among the services as in real life. */
   constructor(connections: number, now = Date.now()) {
@@ -52,6 +53,11 @@ export class FakeBackend implements AdminBackend {
       const bytes = this.#bytes.get(service)!;
       this.#bytes.set(service, { upload: bytes.upload + upload, download: bytes.download + download });
     }
+  }
+
+  /** Resolves when a page gets events from now on. */
+  get subscribed(): Promise<void> {
+    return this.#subscribed.promise;
   }
 
   publish(event: ProxyEvent): void {
@@ -155,6 +161,7 @@ export class FakeBackend implements AdminBackend {
 
   subscribe(onEvent: (event: ProxyEvent) => void): Disposable {
     this.#listeners.add(onEvent);
+    this.#subscribed.resolve();
     return { [Symbol.dispose]: () => this.#listeners.delete(onEvent) };
   }
 

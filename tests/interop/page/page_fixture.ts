@@ -4,6 +4,7 @@ import type { Page } from "puppeteer-core";
 import { pageFiles } from "../../../src/admin/page/page.ts";
 import { listenAdmin, type ListeningAdmin } from "../../../src/runtime/admin/listener.ts";
 import { parseDuration } from "../../../src/config/values/duration.ts";
+import { within } from "../../support/program/program.ts";
 import { openPage, type View, waitForText } from "./browser.ts";
 import { FakeBackend } from "./fake_backend.ts";
 
@@ -19,7 +20,7 @@ export interface PageFixtureOptions extends View {
   readonly token?: string;
 }
 
-/** Serves the page and opens it; the stack closes both. */
+/** Serves the page and opens it, so that it gets all events from then on; the stack closes both. */
 export async function openPageFixture(
   stack: AsyncDisposableStack,
   options: PageFixtureOptions = {},
@@ -27,6 +28,8 @@ export async function openPageFixture(
   const backend = new FakeBackend(options.connections ?? 300);
   const server = await serveBackend(stack, backend, 0, options.token);
   const page = await openPage(stack, urlOf(server), options);
+  // It shows no event from before. With a token, it asks for that first.
+  if (options.token === undefined) await within(30_000, "the event stream of the page", backend.subscribed);
   return { backend, server, page };
 }
 
