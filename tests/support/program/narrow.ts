@@ -1,7 +1,7 @@
 /** Runs sluice from source with the permissions that docs/security.md lists, and no others. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LineReader } from "../peers/line_reader.ts";
 import { type Ready, Sluice, sluiceCommand } from "./program.ts";
@@ -44,8 +44,11 @@ export function together(...all: readonly Flags[]): Flags {
   }));
 }
 
-/** What every sluice from source needs: it reads its own modules and the environment. */
-export const ALWAYS: Flags = new Map([["--allow-read", [ROOT]], ["--allow-env", []]]);
+/** What every sluice from source needs: it reads its own modules, those of the bundle too, and the environment. */
+export const ALWAYS: Flags = new Map([
+  ["--allow-read", [ROOT, dirname(sluiceCommand().at(-1)!)]],
+  ["--allow-env", []],
+]);
 
 /** The command that runs sluice with these permissions, in place of its usual ones. */
 export function commandWith(flags: Flags): string[] {

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { parse } from "yaml";
 import { Admin } from "../../../support/program/admin.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { connect, readText, writeText } from "../../../support/peers/sockets.ts";
 import { type Finished, Sluice } from "../../../support/program/program.ts";
 import type { PodBalancer } from "./pod_balancer.ts";
 
@@ -64,6 +65,10 @@ services: [{ name: test, listen: 0, upstream: "${upstream}" }]
   async delete(balancer: PodBalancer): Promise<Finished & { readonly killed: boolean }> {
     const { preStop, grace, notice } = this.#times;
     const deadline = performance.now() + grace;
+    // One is open at SIGTERM for certain, whatever the clients do, and ends by itself.
+    using held = await connect(this.#sluice.port());
+    await writeText(held, "x");
+    await readText(held, 1);
     const noticed = pause(notice).then(() => balancer.remove(this.#sluice.port()));
     await pause(preStop);
     this.#sluice.kill("SIGTERM");
@@ -73,6 +78,8 @@ services: [{ name: test, listen: 0, upstream: "${upstream}" }]
       killed = true;
       this.#sluice.kill("SIGKILL");
     }, () => {});
+    await this.#sluice.logged('"event":"stopping"');
+    await held.closeWrite().catch(() => {}); // without a drain, it is cut
     const finished = await this.#sluice.ended();
     late.abort();
     await Promise.all([noticed, kill]);
