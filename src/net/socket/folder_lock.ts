@@ -25,9 +25,8 @@ const LOCK_WITHIN = 5000;
 export async function lockFolder(address: UnixAddress): Promise<Disposable | undefined> {
   const folder = dirname(address.path);
   const file = await openFolder(folder).catch((cause) => {
-    const fault = lockFault(cause);
-    if (fault === undefined) return undefined;
-    const detail = `its folder "${folder}" cannot be locked: ${fault}`;
+    const detail = lockFault(folder, cause);
+    if (detail === undefined) return undefined;
     throw ListenError.at(address, new ProxyError("permission_denied", "proxy", { detail }));
   });
   if (file === undefined) return undefined;
@@ -46,13 +45,13 @@ export async function lockFolder(address: UnixAddress): Promise<Disposable | und
   return file;
 }
 
-/** Why a folder cannot be locked, and the remedy; undefined if it can, or if binding in it fails with a clear error. */
+/** That a folder cannot be locked, why, and the remedy; undefined if it can, or if binding in it fails with a clear error. */
 export async function folderFault(folder: string): Promise<string | undefined> {
   try {
     (await openFolder(folder)).close();
     return undefined;
   } catch (cause) {
-    return lockFault(cause);
+    return lockFault(folder, cause);
   }
 }
 
@@ -64,10 +63,11 @@ function openFolder(folder: string): Promise<Deno.FsFile> {
  * A user may have the right to bind in a folder and not to read it. That would work until a program is killed: its
  * socket could then not be replaced safely, nor what it has left beside it be found.
  */
-function lockFault(cause: unknown): string | undefined {
+function lockFault(folder: string, cause: unknown): string | undefined {
   const isDenied = cause instanceof Deno.errors.PermissionDenied || cause instanceof Deno.errors.NotCapable;
   // Windows opens no folders, whatever the permissions are.
-  return isDenied && Deno.build.os !== "windows" ? withRemedy(readFault(cause)) : undefined;
+  if (!isDenied || Deno.build.os === "windows") return undefined;
+  return `its folder "${folder}" cannot be locked: ${withRemedy(readFault(cause))}`;
 }
 
 function lockedOut(address: UnixAddress, folder: string): ListenError {

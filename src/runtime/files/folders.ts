@@ -52,8 +52,7 @@ async function problemOf({ path, file, isSocket }: Written): Promise<Problem | u
     const { isDirectory } = await fileInfo(folder);
     if (!isDirectory) throw new Deno.errors.NotADirectory();
     const fault = isSocket ? await folderFault(folder) : undefined;
-    const message = `Cannot listen on unix:${file}: its folder "${folder}" cannot be locked: ${fault}`;
-    return fault === undefined ? undefined : { path, message };
+    return fault === undefined ? undefined : { path, message: `Cannot listen on unix:${file}: ${fault}` };
   } catch (error) {
     return { path, message: `Cannot write "${file}": ${withRemedy(writeFault(error, folder))}` };
   }

@@ -1,7 +1,7 @@
 /** Rows of the table in docs/security.md about files and other parts: each flag is enough, and needed. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { CertificateAuthority, OPENSSL } from "../../../support/certificates.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { FakeCluster } from "../../../support/kubernetes/fake_cluster.ts";
@@ -32,14 +32,7 @@ test("the access log", async (setup) => {
       await eventually("a line", () => Deno.readTextFile(log), (text) => text.includes("service=test"));
     },
   });
-  await needs(attempt, {
-    "--allow-read": new RegExp(
-      `access\\.log.*not allowed by Deno; add ${RegExp.escape(log)} to --allow-read`,
-    ),
-    "--allow-write": new RegExp(
-      `access\\.log.*not allowed by Deno; add ${RegExp.escape(log)} to --allow-write`,
-    ),
-  });
+  await needs(attempt, readAndWriteOf(log));
 });
 
 test("the ready file", async (setup) => {
@@ -50,14 +43,7 @@ test("the ready file", async (setup) => {
     tried: documentedFlags("the ready file", { FOLDER: setup.folder }),
     use: async () => void assert.match(await Deno.readTextFile(path), /"ready"/),
   });
-  await needs(attempt, {
-    "--allow-read": new RegExp(
-      `ready\\.json.*not allowed by Deno; add ${RegExp.escape(path)} to --allow-read`,
-    ),
-    "--allow-write": new RegExp(
-      `ready\\.json.*not allowed by Deno; add ${RegExp.escape(path)} to --allow-write`,
-    ),
-  });
+  await needs(attempt, readAndWriteOf(path));
 });
 
 test("a certificate", async (setup) => {
@@ -152,3 +138,13 @@ test("sluice gateway", async (setup) => {
     "--allow-write": adding(setup.folder, "write"),
   });
 });
+
+/** What is said of a file where it may not be read or not be written. */
+function readAndWriteOf(path: string): Record<string, RegExp> {
+  return Object.fromEntries(["--allow-read", "--allow-write"].map((flag) => {
+    const said = `${RegExp.escape(basename(path))}.*not allowed by Deno; add ${
+      RegExp.escape(path)
+    } to ${flag}`;
+    return [flag, new RegExp(said)];
+  }));
+}
