@@ -1,6 +1,13 @@
 /** Raw sockets for tests: upstreams on port 0, reading to the end, resets seen and sent. */
 
 import { connect as connectNode, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A folder for each port that `freePorts` has returned. */
+const CLAIMS = join(tmpdir(), `sluice-ports-${Deno.uid() ?? ""}`);
+/** How long a test may take to listen on its ports, in milliseconds. */
+const CLAIM_LASTS = 120_000;
 
 /** A TCP server on a free port of 127.0.0.1 that hands each connection to `handle`; errors there are collected. */
 export function upstream(handle: (conn: Deno.TcpConn) => Promise<void> | void): Upstream {
@@ -196,13 +203,29 @@ export function freePorts(count: number): number[] {
     const listeners: Deno.Listener[] = [];
     try {
       for (const port of ports) listeners.push(Deno.listen({ hostname: "127.0.0.1", port }));
-      return ports;
+      if (ports.every(claim)) return ports;
     } catch (error) {
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     } finally {
       for (const listener of listeners) listener.close();
     }
   }
+}
+
+/** Whether no test of this machine has got the port lately, which may not listen on it yet. */
+function claim(port: number): boolean {
+  const path = join(CLAIMS, `${port}`);
+  Deno.mkdirSync(CLAIMS, { recursive: true });
+  try {
+    Deno.mkdirSync(path);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+  const now = Date.now();
+  if (now - Deno.statSync(path).mtime!.getTime() < CLAIM_LASTS) return false;
+  Deno.utimeSync(path, now / 1000, now / 1000);
+  return true;
 }
 
 /** An address that refuses connections for as long as it is held: the client's end of a connection has it. */
