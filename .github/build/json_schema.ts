@@ -7,10 +7,8 @@ import { listFile } from "../../src/config/schema/list_file.ts";
 /** Generates the text of `schema.json`, laid out as `deno fmt` does it. */
 export function jsonSchemaText(): string {
   const { $schema, ...schema } = fileSchema();
-  // zod also writes the name of a definition into it, as a keyword that JSON Schema does not have.
-  for (const definition of Object.values(schema.$defs ?? {})) delete definition.id;
   const service = (schema.properties!["services"] as Node).items!;
-  const shared = tellApart(service.properties!["faults"]!.items!);
+  const shared = takeShared(service.properties!["faults"]!.items!);
   schema.$defs = { ...schema.$defs, ...shared } as typeof schema.$defs & object;
   const described = {
     $schema,
@@ -39,24 +37,21 @@ interface Node {
   readonly description?: string;
   readonly items?: Node;
   readonly properties?: Record<string, Node>;
-  anyOf?: readonly Node[];
-  oneOf?: readonly Node[];
+  readonly oneOf?: readonly Node[];
 }
 
 /**
- * Says of a choice of mappings that only one can fit, the one with the given `type`, so that editors propose its keys.
+ * Replaces keys that several mappings of a choice have: there are too many to repeat them.
  *
- * @returns Definitions of keys that several mappings have: there are too many to repeat them.
+ * @returns Their definitions.
  */
-function tellApart(choice: Node): Record<string, Node> {
-  const { anyOf = [] } = choice;
-  delete choice.anyOf;
-  choice.oneOf = anyOf;
-  const texts = anyOf.flatMap(({ properties = {} }) =>
+function takeShared(choice: Node): Record<string, Node> {
+  const { oneOf = [] } = choice;
+  const texts = oneOf.flatMap(({ properties = {} }) =>
     Object.values(properties).map((each) => JSON.stringify(each))
   );
   const shared: Record<string, Node> = {};
-  for (const { properties = {} } of anyOf) {
+  for (const { properties = {} } of oneOf) {
     for (const [key, property] of Object.entries(properties)) {
       const text = JSON.stringify(property);
       const name = `fault_${key}`;

@@ -15,6 +15,8 @@ export interface SchemaNode {
   readonly enum?: readonly unknown[];
   readonly pattern?: string;
   readonly anyOf?: readonly SchemaNode[];
+  /** Mappings that differ by their `type`. */
+  readonly oneOf?: readonly SchemaNode[];
   readonly items?: SchemaNode;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly required?: readonly string[];
@@ -134,7 +136,7 @@ class Writer {
   #members(key: string, node: SchemaNode, parent: string): string[] {
     if (node.$ref !== undefined) return [this.#definition(node.$ref.slice("#/$defs/".length))];
     if (node.properties !== undefined) return [this.nameOf(key, node, parent)];
-    if (node.anyOf?.every((member) => typeOf(member) !== undefined)) return [this.#union(key, node)];
+    if (node.oneOf !== undefined) return [this.#union(key, node.oneOf, node)];
     if (node.anyOf !== undefined) return node.anyOf.flatMap((member) => this.#members(key, member, parent));
     if (node.enum !== undefined) return node.enum.map((value) => JSON.stringify(value));
     if (node.const !== undefined) return [JSON.stringify(node.const)];
@@ -169,12 +171,12 @@ class Writer {
     return name;
   }
 
-  /** Mappings that differ by their `type`: a type that is any of them. */
-  #union(key: string, node: SchemaNode): string {
+  /** A type that is any of these mappings. */
+  #union(key: string, mappings: readonly SchemaNode[], node: SchemaNode): string {
     const name = `${singular(pascal(key))}Options`;
     if (!this.#written.has(name)) {
       this.#written.set(name, "");
-      const members = node.anyOf!.map((member) => this.nameOf(`${typeOf(member)}_${key}`, member, ""));
+      const members = mappings.map((member) => this.nameOf(`${typeOf(member)}_${key}`, member, ""));
       this.#declare(name, node, `export type ${name} =\n  | ${members.join("\n  | ")};\n`);
     }
     return name;
@@ -191,7 +193,8 @@ function docstring(
   indent: string,
   example: readonly string[] = [],
 ): string {
-  const isSaid = value !== undefined && JSON.stringify(value) !== "{}";
+  // 0, false and an empty text mean the same as nothing.
+  const isSaid = Boolean(value) && JSON.stringify(value) !== "{}";
   const parts = [
     description,
     isSaid ? `Default: \`${typeof value === "string" ? value : JSON.stringify(value)}\`.` : undefined,

@@ -107,7 +107,7 @@ function stars(text: string, path: readonly PropertyKey[]): string {
   return OPAQUE.has(String(path.at(-1))) ? "***" : `*** (${formatSize(parsePayload(text).length)})`;
 }
 
-/** Copies a document, masks its secrets and omits empty mappings. */
+/** Copies a document, masks its secrets and omits keys without a value and empty mappings. */
 function finish(value: unknown, mask: Mask, path: readonly PropertyKey[] = []): unknown {
   if (Array.isArray(value)) return value.map((entry, index) => finish(entry, mask, [...path, index]));
   if (typeof value === "string") return secretKeys().has(String(path.at(-1))) ? mask(value, path) : value;
@@ -115,7 +115,7 @@ function finish(value: unknown, mask: Mask, path: readonly PropertyKey[] = []): 
   const entries = Object.entries(value).map(([key, entry]) =>
     [key, finish(entry, mask, [...path, key])] as const
   );
-  return Object.fromEntries(entries.filter(([, entry]) => !isEmpty(entry)));
+  return Object.fromEntries(entries.filter(([, entry]) => entry !== undefined && !isEmpty(entry)));
 }
 
 function isEmpty(value: unknown): boolean {

@@ -38,7 +38,7 @@ const TERMS = {
 };
 
 const FAULT: SchemaNode = {
-  anyOf: ["slow_close", "down"].map((type) => ({
+  oneOf: ["slow_close", "down"].map((type) => ({
     properties: { type: { const: type } },
     required: ["type"],
   })),

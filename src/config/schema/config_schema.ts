@@ -216,7 +216,7 @@ export const configFile = section(FILE, {
 });
 
 /** A file whose services are not validated. */
-export const configFileFrame = section(FILE, { ...settings, services: z.unknown() });
+export const configFileFrame = section(FILE, { ...settings, services: z.unknown().optional() });
 
 /** A file as it is written. */
 export type ConfigFileInput = z.input<typeof configFile>;
