@@ -34,7 +34,7 @@ export type {
 export { DescriptorError } from "./src/runtime/files/descriptors.ts";
 export type { StopOptions, StopReport } from "./src/runtime/control/shutdown.ts";
 export { type EventOf, type EventWait, WaitTimeoutError } from "./src/runtime/library/event_log.ts";
-export { FaultError, FaultsDisabledError } from "./src/runtime/control/fault_controller.ts";
+export { FaultError, FaultsDisabledError } from "./src/runtime/control/fault_error.ts";
 export type { AddedFault, FaultChanges, FaultInfo, Faults } from "./src/runtime/library/faults.ts";
 export type { OpenConnection } from "./src/runtime/library/open_connections.ts";
 export type { RunningProxy, RunningService } from "./src/runtime/library/running_proxy.ts";

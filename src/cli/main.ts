@@ -1,19 +1,18 @@
 /** The command line: a command in, an exit code out. Only this folder prints. */
 
 import { ConfigError } from "../config/config_error.ts";
+import { AdminListenError, ListenError } from "../runtime/admin/listen_error.ts";
+import { TakeOverError } from "../runtime/admin/take_over_error.ts";
+import type { EarlySignals } from "../runtime/control/signals.ts";
 import { DescriptorError } from "../runtime/files/descriptors.ts";
 import { LogFileError } from "../runtime/files/process_log.ts";
-import { AdminListenError, ListenError } from "../runtime/proxy.ts";
-import { TakeOverError } from "../runtime/admin/predecessor.ts";
-import type { EarlySignals } from "../runtime/control/signals.ts";
 import { AdminError } from "./admin/error.ts";
 import { type Command, parseCommand } from "./args.ts";
 import { withPictures } from "./config_problems.ts";
 import { helpText } from "./help.ts";
 import { printableLines } from "./format/printable.ts";
 import { complain, OutputError, print } from "./output.ts";
-import { RunError } from "./ready.ts";
-import { run } from "./run.ts";
+import { RunError } from "./run_error.ts";
 import { ToxiproxyRequestError } from "./toxiproxy/client.ts";
 import { UsageError } from "./usage.ts";
 
@@ -51,9 +50,12 @@ export async function main(args: readonly string[], early: EarlySignals): Promis
   }
 }
 
-/** Commands other than `run` are loaded when they are used, so that a proxy starts sooner. */
+/** Each command is loaded when it is used, so that all of them start sooner. */
 async function execute(command: Command, early: EarlySignals): Promise<void> {
-  if (command.kind === "run") return await run(command.source, command.flags, early);
+  if (command.kind === "run") {
+    const { run } = await import("./run.ts");
+    return await run(command.source, command.flags, early);
+  }
   if (command.kind === "toxiproxy") {
     const { serveToxiproxy } = await import("./toxiproxy/serve.ts");
     return await serveToxiproxy(command.args, early);

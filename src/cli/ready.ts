@@ -6,11 +6,7 @@ import { kindOf } from "../files/read_file.ts";
 import type { Proxy } from "../runtime/proxy.ts";
 import type { RunFlags } from "./args.ts";
 import { write } from "./output.ts";
-
-/** The program cannot run, for a reason other than its configuration. */
-export class RunError extends Error {
-  override readonly name = "RunError";
-}
+import { RunError } from "./run_error.ts";
 
 /**
  * Writes the line where `flags` say, once all listeners are bound. Health checks begin later.

@@ -21,7 +21,8 @@ import {
 } from "../runtime/control/signals.ts";
 import type { RunFlags, Source } from "./args.ts";
 import { readJson } from "./read_json.ts";
-import { announceReady, prepareReadyFile, RunError } from "./ready.ts";
+import { announceReady, prepareReadyFile } from "./ready.ts";
+import { RunError } from "./run_error.ts";
 
 /**
  * Runs until a signal, then drains.

@@ -9,7 +9,8 @@ import { listen } from "../net/socket/listen.ts";
 import { ListenError } from "../net/socket/listen_error.ts";
 import { sleep } from "../net/timers/sleep.ts";
 import type { ProgramLog } from "../observe/log/log.ts";
-import { AdminListenError, type Proxy, runProxy } from "./proxy.ts";
+import { AdminListenError } from "./admin/listen_error.ts";
+import { type Proxy, runProxy } from "./proxy.ts";
 
 /** Free ports replace these when one is in use. */
 const PREFERRED = { echo: 5000, clock: 5001, admin: 5002 };

@@ -6,7 +6,6 @@ import type { Config } from "../config/config.ts";
 import { parseDuration } from "../config/values/duration.ts";
 import { formatAddress } from "../net/address.ts";
 import { keepSockets } from "../net/socket/keep_sockets.ts";
-import { ListenError } from "../net/socket/listen_error.ts";
 import { checkMemoryTricks } from "../net/workarounds/memory_check.ts";
 import type { ServiceFigures } from "../observe/metrics/service_figures.ts";
 import type { ProgramLog } from "../observe/log/log.ts";
@@ -14,7 +13,6 @@ import type { UpstreamFigures } from "../observe/metrics/upstream_figures.ts";
 import { exportMetrics } from "../observe/telemetry/exported_metrics.ts";
 import { warnOfTelemetry } from "../observe/telemetry/warnings.ts";
 import { ProxyBackend } from "./admin/backend.ts";
-import { AdminListenError } from "./admin/listen_error.ts";
 import type { ListeningAdmin } from "./admin/listener.ts";
 import { logTakeOver, Predecessor } from "./admin/predecessor.ts";
 import { type ConfigSource, configWatch } from "./files/config_source.ts";
@@ -31,7 +29,6 @@ import { upstreamFigures } from "./control/upstream_snapshots.ts";
 import { warningsOf } from "./control/warnings.ts";
 
 export type { ConfigSource };
-export { AdminListenError, ListenError };
 export type { StopOptions, StopReport };
 
 /**
@@ -40,7 +37,7 @@ export type { StopOptions, StopReport };
  * @param source Without it, a reload leaves the configuration as it is.
  * @param lifecycle Receives reloads and the stop.
  * @param takesOver From a sluice that runs with the same addresses, and drains then.
- * @throws {ListenError} when an address cannot be bound; nothing listens then. {@linkcode AdminListenError} for that
+ * @throws {ListenError} when an address cannot be bound; nothing listens then. AdminListenError for that
  * of the admin interface.
  * @throws {TakeOverError} when there is no such sluice, or it refuses.
  * @throws {ConfigError} when certificates or keys cannot be used.

@@ -215,6 +215,15 @@ Deno.test("a worker thread loads no schema: it gets a configuration that is deco
   assert.deepEqual(reached.filter((path) => path === "zod" || path.startsWith("src/config/schema/")), []);
 });
 
+Deno.test("main.ts loads little before it catches signals, and the command line little before it knows the command", () => {
+  const first = reachedFrom("main.ts", { atOnce: true });
+  const second = reachedFrom("src/cli/main.ts", { atOnce: true });
+  assert.ok(first.length > 10 && first.length < 40, `${first.length} modules`);
+  assert.ok(second.length > 30 && second.length < 70, `${second.length} modules`);
+  assert.deepEqual(first.filter((path) => path === "zod"), []);
+  assert.deepEqual(second.filter((path) => /^(node:(?!path$)|src\/proxy\/)/.test(path)), []);
+});
+
 Deno.test("no folder of src has more files than the limit", () => {
   const folders = Map.groupBy(readSources(), ({ path }) => path.slice(0, path.lastIndexOf("/")));
   assert.ok(folders.size >= 20, `only ${folders.size} folders`);
@@ -248,15 +257,17 @@ Deno.test("the allowed imports of folders have no cycle", () => {
   assert.deepEqual(cycleIn(new Map([["a", ["b"]], ["b", ["c"]], ["c", ["b"]]])), ["b", "c", "b"]);
 });
 
-/** A file of src, and the files and packages that it loads. */
-function reachedFrom(start: string): string[] {
+/** A file, and the files and packages that it loads, at once or later. */
+function reachedFrom(start: string, { atOnce = false } = {}): string[] {
   const sources = new Map(readSources().map(({ path, text }) => [path, text]));
   const reached = new Set<string>();
   const visit = (path: string) => {
     if (reached.has(path)) return;
     reached.add(path);
-    for (const { module, typeOnly } of importsOf(sources.get(path) ?? "")) {
-      if (!typeOnly) visit(module.startsWith(".") ? resolved(path, module) : module);
+    for (const { module, typeOnly, isDynamic } of importsOf(sources.get(path) ?? "")) {
+      if (!typeOnly && !(atOnce && isDynamic)) {
+        visit(module.startsWith(".") ? resolved(path, module) : module);
+      }
     }
   };
   visit(start);

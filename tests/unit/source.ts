@@ -18,6 +18,8 @@ export interface Source {
 export interface Import {
   readonly module: string;
   readonly typeOnly: boolean;
+  /** Whether it is loaded only once the program comes there. */
+  readonly isDynamic: boolean;
   /** What it takes, by the names in the module; undefined for all of it. */
   readonly names: readonly string[] | undefined;
 }
@@ -47,7 +49,7 @@ export function importsOf(text: string): Import[] {
     const typeOnly = /^\s*type\b/.test(clause) ||
       (entries?.every((name) => name.startsWith("type ")) ?? false);
     const names = entries?.map((entry) => /^(?:type )?(\w+)/.exec(entry)![1]!);
-    return { module: (from ?? effect ?? dynamic)!, typeOnly, names };
+    return { module: (from ?? effect ?? dynamic)!, typeOnly, isDynamic: dynamic !== undefined, names };
   });
 }
 

@@ -18,7 +18,7 @@ import { runFlagsOf } from "../args.ts";
 import { decodeOptionConfig } from "../option_config.ts";
 import { Options } from "../options.ts";
 import { print } from "../output.ts";
-import { RunError } from "../ready.ts";
+import { RunError } from "../run_error.ts";
 import { runConfig, withFlags } from "../run.ts";
 import { UsageError } from "../usage.ts";
 

@@ -8,7 +8,7 @@ import { decodeOptionConfig } from "../option_config.ts";
 import { Options } from "../options.ts";
 import { print } from "../output.ts";
 import { readJson } from "../read_json.ts";
-import { RunError } from "../ready.ts";
+import { RunError } from "../run_error.ts";
 import { runConfig, withFlags } from "../run.ts";
 import { ToxiproxyClient, ToxiproxyRequestError } from "./client.ts";
 

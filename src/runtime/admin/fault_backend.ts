@@ -7,7 +7,8 @@ import { ConfigError } from "../../config/config_error.ts";
 import { areFaultsEnabled, changeFault, decodeFault, encodeFault } from "../../config/fault.ts";
 import { faultTypes } from "../../config/fault_types.ts";
 import { ListenError } from "../../net/socket/listen_error.ts";
-import { type FaultController, FaultError } from "../control/fault_controller.ts";
+import type { FaultController } from "../control/fault_controller.ts";
+import { FaultError } from "../control/fault_error.ts";
 import type { FaultState } from "../control/fault_list.ts";
 import type { Supervisor } from "../control/supervisor.ts";
 

@@ -1,7 +1,9 @@
-/** Why the admin interface does not listen. */
+/** Why services or the admin interface do not listen. */
 
 import { type Address, formatAddress } from "../../net/address.ts";
-import type { ListenError } from "../../net/socket/listen_error.ts";
+import { ListenError } from "../../net/socket/listen_error.ts";
+
+export { ListenError };
 
 /**
  * The address of the admin interface could not be bound. The message names the address, the cause and the remedy.

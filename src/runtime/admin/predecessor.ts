@@ -13,14 +13,10 @@ import { dial } from "../../net/socket/dial.ts";
 import { canShare } from "../../net/socket/reserve.ts";
 import type { Log } from "../../observe/log/log.ts";
 import { acmeSections } from "../acme/sections.ts";
+import { TakeOverError } from "./take_over_error.ts";
 
 /** Milliseconds to connect, and to answer. */
 const PATIENCE = 10_000;
-
-/** The sluice before cannot be asked, or refuses. Nothing has changed for it. */
-export class TakeOverError extends Error {
-  override readonly name = "TakeOverError";
-}
 
 /** An address on which it accepts clients. */
 export interface EarlierListener {

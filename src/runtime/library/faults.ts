@@ -3,7 +3,8 @@
 import type { FaultConfig } from "../../config/config.ts";
 import { changeFault, decodeFault, encodeFault } from "../../config/fault.ts";
 import type { FaultOptions } from "../../config/options.ts";
-import { type FaultController, FaultError } from "../control/fault_controller.ts";
+import type { FaultController } from "../control/fault_controller.ts";
+import { FaultError } from "../control/fault_error.ts";
 import type { FaultState } from "../control/fault_list.ts";
 
 /**

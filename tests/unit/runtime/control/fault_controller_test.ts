@@ -5,7 +5,8 @@ import { decodeFault } from "../../../../src/config/fault.ts";
 import { decodeOptions } from "../../../../src/config/library.ts";
 import type { ProxyOptions } from "../../../../src/config/options.ts";
 import { ListenError } from "../../../../src/net/socket/listen_error.ts";
-import { FaultController, FaultsDisabledError } from "../../../../src/runtime/control/fault_controller.ts";
+import { FaultController } from "../../../../src/runtime/control/fault_controller.ts";
+import { FaultsDisabledError } from "../../../../src/runtime/control/fault_error.ts";
 import { connect, freePorts, readText, writeText } from "../../../support/peers/sockets.ts";
 import { ProxyFixture, type Service } from "../proxy_fixture.ts";
 

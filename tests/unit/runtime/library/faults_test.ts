@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../../../../src/config/config_error.ts";
 import { ListenError } from "../../../../src/net/socket/listen_error.ts";
-import { FaultError, FaultsDisabledError } from "../../../../src/runtime/control/fault_controller.ts";
+import { FaultError, FaultsDisabledError } from "../../../../src/runtime/control/fault_error.ts";
 import type { FaultChanges } from "../../../../src/runtime/library/faults.ts";
 import { startProxy } from "../../../../src/runtime/start_proxy.ts";
 import {
