@@ -1,7 +1,7 @@
 /** What clients of source_hash see while the proxies of a fleet learn of a new endpoint at different times. */
 
-import { sourceHash } from "../../src/upstream/balance/source_hash.ts";
-import { clientOf, endpointsOf, randomFrom, type SimEndpoint, untilNext } from "./fleet.ts";
+import { MaglevTable } from "../../src/upstream/balance/maglev.ts";
+import { endpointsOf, randomFrom, untilNext } from "./fleet.ts";
 
 export interface LagOptions {
   readonly proxies: number;
@@ -59,18 +59,12 @@ export function lagOf(options: LagOptions): Lag {
   };
 }
 
-/** The first `count` clients that get another endpoint when one is added to `endpoints` others. */
+/** `count` clients that get another endpoint when one is added to `endpoints` others, of any number with their hash. */
 export function moversOf(endpoints: number, count: number): Mover[] {
   const all = endpointsOf(endpoints + 1);
   const before = all.slice(0, endpoints);
-  const policy = sourceHash();
-  const chosen = (list: readonly SimEndpoint[], client: string) =>
-    policy({ endpoints: list, client, isAllowed: () => true })!.key;
-  const found: Mover[] = [];
-  for (let index = 0; found.length < count; index++) {
-    const client = clientOf(index);
-    const pair: Mover = [chosen(before, client), chosen(all, client)];
-    if (pair[0] !== pair[1]) found.push(pair);
-  }
-  return found;
+  const [old, next] = [new MaglevTable(before), new MaglevTable(all)];
+  const moved = [...old.slots].map((index, slot): Mover => [before[index]!.key, all[next.slots[slot]!]!.key])
+    .filter(([from, to]) => from !== to);
+  return Array.from({ length: count }, (_, index) => moved[index % moved.length]!);
 }

@@ -20,7 +20,8 @@ export interface RestartOptions {
  */
 export function restartOf({ policy, proxies, endpoints: count, moments, seed }: RestartOptions): number[] {
   const random = randomFrom(seed);
-  const fleet = Array.from({ length: proxies }, () => {
+  // All proxies have the same table for source_hash, and decide by nothing else.
+  const fleet = Array.from({ length: policy === "source_hash" ? 1 : proxies }, () => {
     // The same chance in every run, which the registry does not give.
     const choose = policy === "random_two" ? randomTwo(random) : policyOf(policy, new TurnCredits(count));
     return { endpoints: endpointsOf(count), choose };
@@ -29,7 +30,7 @@ export function restartOf({ policy, proxies, endpoints: count, moments, seed }: 
   let clients = 0;
   return moments.map((each) => {
     for (; clients < each * proxies; clients++) {
-      const { endpoints, choose } = fleet[Math.floor(random() * proxies)]!;
+      const { endpoints, choose } = fleet[Math.floor(random() * fleet.length)]!;
       const chosen = choose({ endpoints, client: clientOf(clients), isAllowed: () => true })!;
       chosen.active += 1;
       open[chosen.id]! += 1;
