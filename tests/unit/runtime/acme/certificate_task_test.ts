@@ -1,19 +1,33 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import type { AcmeConfig } from "../../../../src/config/config.ts";
 import { acmeCertificateFile } from "../../../../src/config/values/acme_files.ts";
 import { loadCredentials } from "../../../../src/net/tls/credentials.ts";
 import type { Log } from "../../../../src/observe/log/log.ts";
 import { silentLog } from "../../../../src/observe/log/log.ts";
+import { ACME_METRICS } from "../../../../src/observe/metrics/acme_metrics.ts";
 import { AcmeServer } from "../../../../src/runtime/acme/acme_server.ts";
 import { CertificateTask } from "../../../../src/runtime/acme/certificate_task.ts";
 import { AcmeStorage } from "../../../../src/runtime/acme/storage.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { issue as issueFor } from "../../../support/bytes/certificate_bytes.ts";
 import { certificateFor } from "../../../support/fakes/acme_authority.ts";
-import { FakeAcme, type FakeAcmeOptions, problem } from "../../../support/fakes/fake_acme.ts";
+import {
+  FakeAcme,
+  type FakeAcmeOptions,
+  type FakeRequest,
+  problem,
+} from "../../../support/fakes/fake_acme.ts";
 
 const DAY = 86_400_000;
+
+/** The value of sluice_acme_failing. */
+function failingOf({ figures }: CertificateTask): number {
+  const { read } = ACME_METRICS.find(({ name }) => name === "sluice_acme_failing")!;
+  const [[, value]] = read({ acme: [figures] }) as [[unknown, number]];
+  return value;
+}
 
 /** Waits until nothing is wrong any more. */
 function holds(check: () => unknown): Promise<unknown> {
@@ -202,7 +216,7 @@ Deno.test("CertificateTask renews soon when the server's window is over", async 
   assert.deepEqual(orders.map(({ payload }) => typeof payload!["replaces"]), ["undefined", "string"]);
 });
 
-Deno.test("CertificateTask keeps the certificate and its pauses when orders fail, over restarts too", async () => {
+Deno.test("CertificateTask without a certificate waits as long as the server asks, over a restart too, or until a retry", async () => {
   let isLimited = true;
   const instead: FakeAcmeOptions["instead"] = ({ path }) =>
     isLimited && path === "/new-order"
@@ -228,6 +242,60 @@ Deno.test("CertificateTask keeps the certificate and its pauses when orders fail
   await fixture.issued(restarted);
   await holds(() => assert.equal(restarted.figures.failing, 0));
 });
+
+for (
+  const [what, refuse, said, pause] of [
+    [
+      "refuses the renewal",
+      ({ path }: FakeRequest) =>
+        path === "/new-order"
+          ? problem(429, "rateLimited", "too many certificates", { "retry-after": "7200" })
+          : undefined,
+      /answered 429: rateLimited: too many certificates\./,
+      7_200_000,
+    ],
+    [
+      "cannot be reached for the renewal",
+      () => {
+        throw new TypeError("connection refused");
+      },
+      /: Cannot reach https:\/\/acme\.test\/directory: connection refused\./,
+      96_000,
+    ],
+  ] as const
+) {
+  Deno.test(`CertificateTask keeps the certificate in use while the server ${what}, and renews it afterwards`, async () => {
+    let isRefusing = false;
+    const instead = (request: FakeRequest) => isRefusing ? refuse(request) : undefined;
+    await using fixture = await Fixture.create({ instead });
+    const task = await fixture.begin();
+    await fixture.issued();
+    const before = await Deno.readTextFile(fixture.file);
+    const { lastSuccess } = task.figures;
+    isRefusing = true;
+    fixture.pass(60 * DAY);
+    await holds(() => assert.equal(failingOf(task), 1));
+    const { validToDate } = new X509Certificate(before);
+    const line = fixture.logged.at(-1)!;
+    assert.match(line, said);
+    assert.ok(
+      line.includes(`The one in use is valid until ${validToDate.toISOString()}; next attempt`),
+      line,
+    );
+    assert.equal(await Deno.readTextFile(fixture.file), before);
+    await loadCredentials({ cert: fixture.file, key: fixture.file });
+    assert.deepEqual([fixture.changes, task.figures.issued, task.figures.lastSuccess], [1, 1, lastSuccess]);
+
+    isRefusing = false;
+    fixture.issueFor({ from: 60, until: 150 });
+    fixture.pass(pause);
+    await holds(() => {
+      fixture.pass();
+      assert.deepEqual([task.figures.issued, failingOf(task), fixture.changes], [2, 0, 2]);
+    });
+    assert.notEqual(await Deno.readTextFile(fixture.file), before);
+  });
+}
 
 Deno.test("CertificateTask tries again after its pause", async () => {
   let isGood = false;
