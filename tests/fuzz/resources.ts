@@ -6,8 +6,11 @@ import { growth, lookAt, type Sample } from "../support/program/process_samples.
 /** The number of descriptors that vary by themselves: requests to the admin interface, files being read. */
 const SLACK = 4;
 /** The time limit for descriptors to return, in milliseconds. */
-const PATIENCE = 10_000;
+const PATIENCE = 20_000;
+/** The pause between looks, in milliseconds. */
 const LOOK = 100;
+/** Only descriptors that are open for so long count, in milliseconds: dozens of health checks may be under way. */
+const LASTING = 1000;
 /** The interval between two samples of memory, in milliseconds. */
 const EVERY = 2000;
 /** The number of samples that show a trend. */
@@ -57,12 +60,14 @@ export class Resources implements Disposable {
     return grown > NO_GROWTH ? `memory has grown by ${Math.round(grown)} MB in the second half` : undefined;
   }
 
-  /** All descriptors, and those of the pool at the same moment. */
+  /** All descriptors, without those of the pool at the same time. */
   async #besidesIdle(): Promise<number> {
     for (;;) {
-      const before = await this.#idle();
-      const descriptors = (await lookAt(this.#pid, 0))?.descriptors ?? 0;
-      if (await this.#idle() === before) return descriptors - before;
+      const idle = await this.#idle();
+      const before = await descriptorsOf(this.#pid);
+      await pause(LASTING);
+      const lasting = before.intersection(await descriptorsOf(this.#pid));
+      if (await this.#idle() === idle) return lasting.size - idle;
       await pause(LOOK);
     }
   }
@@ -71,4 +76,18 @@ export class Resources implements Disposable {
     const sample = await lookAt(this.#pid, performance.now() / 1000);
     if (sample !== undefined) this.#samples.push(sample);
   }
+}
+
+/** What each descriptor of a process is, such as `19 socket:[4867042]`; none once it has ended. */
+async function descriptorsOf(pid: number): Promise<Set<string>> {
+  const found = new Set<string>();
+  try {
+    for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
+      const target = await Deno.readLink(`/proc/${pid}/fd/${name}`).catch(() => undefined);
+      if (target !== undefined) found.add(`${name} ${target}`);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return found;
 }
