@@ -88,19 +88,22 @@ export class GroupController {
     return this.#discovery.figures(this.#config.discovery);
   }
 
+  /** Whether its endpoints are known: a source may also say that there are none. */
+  get isKnown(): boolean {
+    return this.endpoints.length > 0 || this.#discovery.isKnown;
+  }
+
   /** The reasons why the group is not ready, in words; empty when it is ready. */
   get notReady(): string[] {
     const { healthCheck } = this.#config;
-    // A source may say later that there are none.
-    if (this.endpoints.length === 0 && !this.#discovery.isKnown) {
-      return [`${this.name}: no endpoint is known yet`];
-    }
+    if (!this.isKnown) return [`${this.name}: no endpoint is known yet`];
     const isChecked = healthCheck === undefined || this.endpoints.every(({ health }) => health !== "unknown");
     return isChecked ? [] : [`${this.name}: the first health checks are under way`];
   }
 
-  /** Starts health checks and discovery. */
+  /** Starts health checks and discovery, once. */
   start(): void {
+    if (this.#isStarted) return;
     this.#isStarted = true;
     this.#decide("first choice");
     this.#updateEndings();

@@ -52,6 +52,7 @@ const NOTHING_WRONG: ReadonlySet<string> = new Set([
   "stopped",
   "stopping",
   "stopping_soon",
+  "take_over_waits",
   "taken_over",
   "thread_started",
 ]);

@@ -24,6 +24,7 @@ import type { ThreadPlan } from "../worker/thread_calls.ts";
 import type { DiscoveryFiles } from "../files/discovery_files.ts";
 import type { ListFiles, LoadedLists } from "../files/list_files.ts";
 import type { LoadedFiles, TlsFiles } from "../files/tls_files.ts";
+import { startUntilReady } from "./start_until_ready.ts";
 import type { Threads } from "./threads.ts";
 
 export interface SupervisorParts {
@@ -97,15 +98,18 @@ export class Supervisor {
    * threads that cannot apply it.
    * @throws {ListenError} when an address cannot be bound.
    * @throws {AccountsFullError} when there is no room for more services or groups.
+   * @throws {TakeOverError} when the endpoints of a group do not become known before a take-over.
    */
   async apply(next: Config, diff: ConfigDiff, { tls: files, lists }: Loaded): Promise<Applied> {
     using undo = new DisposableStack();
     const legs = checkLegsIn(next, files);
     const added = await inTurns(this.#claim(next, diff, legs, undo));
+    const takesOver = this.parts.takesOver && !this.#hasBegun;
+    if (takesOver) await startUntilReady(added.groups, this.parts.log);
     using listening = await planListeners(next, {
       before: this.services,
       sockets: this.parts.sockets,
-      takesOver: this.parts.takesOver && !this.#hasBegun,
+      takesOver,
       tlsOf: (service) => files.get(service)?.tls,
       isDown: ({ name, faults }) =>
         (this.#services.get(name)?.faults ?? new FaultList()).willBeDown(faults, areFaultsEnabled(next)),
@@ -119,8 +123,7 @@ export class Supervisor {
     // No await from here to the commit: no thread may see half of it.
     this.parts.tlsFiles.use(files);
     this.parts.listFiles.use(lists);
-    const ready = { added, legs, listening, changed: withService };
-    const { committed, closed } = this.#commit(next, diff, ready);
+    const { committed, closed } = this.#commit(next, diff, { added, legs, listening, changed: withService });
     const mistakes = await committed;
     for (const mistake of mistakes) logUnexpected(this.parts.log, mistake);
     await listening.cutDown(this.parts.threads);
@@ -167,8 +170,7 @@ export class Supervisor {
     const lost = services.map((service, index) => before[index]! - service.figures().active);
     for (const [index, service] of services.entries()) service.reclaimWorker(thread, lost[index]!);
     const queues = this.groups.flatMap(({ queue }) => queue?.slot ?? []);
-    const wanted = [...memory.reclaimWaiters(thread), ...queues];
-    for (const gauge of wanted) threads.others(thread).wake(gauge);
+    for (const gauge of [...memory.reclaimWaiters(thread), ...queues]) threads.others(thread).wake(gauge);
     return lost.reduce((sum, count) => sum + count, 0);
   }
 
@@ -215,10 +217,10 @@ export class Supervisor {
   /** Claims rows and slots for new services and groups, one per step. */
   *#claim(next: Config, diff: ConfigDiff, legs: CheckLegs, undo: DisposableStack): Steps<Added> {
     const [addedServices, addedGroups] = [namesOf(diff.services, "added"), namesOf(diff.groups, "added")];
-    const { memory, threads: { all: updates }, events, log, discoveryFiles } = this.parts;
+    const { memory, threads: { all: updates }, events, log, discoveryFiles: { parts: discovery } } =
+      this.parts;
     const { accounts, gauges, tickets, credits, stuck } = memory;
-    const shared = { accounts, gauges, tickets, credits, stuck };
-    const parts = { ...shared, events, log, updates, discovery: discoveryFiles.parts };
+    const parts = { accounts, gauges, tickets, credits, stuck, events, log, updates, discovery };
     for (const [service, { isClosed }] of this.#leaving) {
       if (!isClosed || service.figures().active > 0) continue;
       service.release();
@@ -241,14 +243,12 @@ export class Supervisor {
   }
 
   #commit(next: Config, diff: ConfigDiff, { added, legs, listening, changed }: Ready) {
-    const sameServices = namesOf(diff.services, "same");
-    const sameGroups = namesOf(diff.groups, "same");
+    const [sameServices, sameGroups] = [namesOf(diff.services, "same"), namesOf(diff.groups, "same")];
     const isRebuilt = !isDeepStrictEqual(sharedSettingsOf(this.#config), sharedSettingsOf(next));
     this.#config = next;
     this.#hasBegun = true;
-    const groupsBefore = this.#groups;
+    const [groupsBefore, servicesBefore] = [this.#groups, this.#services];
     this.#groups = inOrder(next.upstreams, added.groups, groupsBefore);
-    const servicesBefore = this.#services;
     this.#services = inOrder(next.services, added.services, servicesBefore);
     for (const config of changed) this.#groups.get(config.name)!.update(config, legs.get(config.name));
     const areFaultsOn = areFaultsEnabled(next);
