@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { readAll, readText, writeText } from "../../support/peers/sockets.ts";
 import { within } from "../../support/program/program.ts";
 
-const CLIENTS = 4;
+const CLIENTS = 8;
 const SOON = 60_000;
 /** Characters of a message of {@linkcode Conversation}. */
 const LENGTH = 8;

@@ -9,7 +9,7 @@ import { Conversation, Load } from "./load.ts";
 
 const UPGRADES = 10;
 /** Connections between two upgrades. */
-const BETWEEN = 25;
+const BETWEEN = 100;
 const PORT = 5000;
 const SOON = 60_000;
 const MIGRATE = "/proc/sys/net/ipv4/tcp_migrate_req";
