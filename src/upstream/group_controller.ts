@@ -276,13 +276,8 @@ export class GroupController {
     this.#decide(reason);
     const { id, key, state, condition, admin } = endpoint;
     // Published before the threads are notified: the events that they cause must follow this one.
-    this.#parts.events.endpointChanged({
-      upstream: this.name,
-      endpoint: key,
-      state: condition,
-      admin,
-      reason,
-    });
+    const change = { upstream: this.name, endpoint: key, state: condition, admin, reason };
+    this.#parts.events.endpointChanged(change);
     this.#parts.updates.setState(this.name, id, state, abort);
     this.#updateEndings();
   }
