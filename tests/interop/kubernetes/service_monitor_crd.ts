@@ -20,6 +20,7 @@ spec:
               type: object
               required: [endpoints, selector]
               properties:
+                jobLabel: { type: string }
                 selector:
                   type: object
                   properties:
@@ -31,6 +32,7 @@ spec:
                     properties:
                       port: { type: string }
                       path: { type: string }
+                      honorLabels: { type: boolean }
                       interval: { type: string, pattern: "^[0-9]+(ms|s|m|h)$" }
                       authorization:
                         type: object
