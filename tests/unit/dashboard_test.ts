@@ -1,14 +1,17 @@
-/** Compares the alerts and the dashboard of docs/deploy with the metrics of the source. */
+/** Compares the alerts, the dashboard and the autoscaler of docs/deploy with the metrics of the source. */
 
 import assert from "node:assert/strict";
 import {
   expressionsOf,
+  readAdapterRule,
   readAlerts,
   readDashboard,
   unknownNamesIn,
   withoutVariables,
 } from "../support/docs/monitoring.ts";
+import { parse } from "@std/yaml/parse";
 import { METRIC_FAMILIES } from "../../src/observe/metrics/metrics.ts";
+import { ROOT } from "../support/docs/page.ts";
 import { readDoc } from "../support/docs/tables.ts";
 
 const ALERTS = readAlerts();
@@ -156,6 +159,36 @@ function labelsKept(expr: string): Set<string> | undefined {
 /** The first metric of a query. */
 function metricsIn(expr: string): string {
   return /\b(?:sluice|process)_\w+|\bup\b/.exec(expr)![0];
+}
+
+Deno.test("the autoscaler of Kubernetes asks for a gauge that each service of a pod has, as the adapter's rule does", () => {
+  const file = new URL("docs/deploy/kubernetes/autoscaling/autoscaler.yaml", ROOT);
+  const { spec } = parse(Deno.readTextFileSync(file)) as { spec: { metrics: PodMetric[] } };
+  const names = spec.metrics.map(({ type, pods }) => [type, pods.metric.name, pods.target.type]);
+  assert.deepEqual(names, [["Pods", "sluice_connections_active", "AverageValue"]]);
+  const [[, name]] = names as [[string, string]];
+  const family = METRIC_FAMILIES.services.find((each) => each.name === name)!;
+  assert.equal(family.type, "gauge");
+  // One series for each service, so their sum is that of the pod, and none without a feature.
+  assert.deepEqual([family.labels, family.note], [["service"], undefined]);
+
+  const { seriesQuery, resources, name: renamed, metricsQuery } = readAdapterRule();
+  assert.equal(/^\w+/.exec(seriesQuery)![0], name);
+  assert.equal(renamed, undefined, "the autoscaler asks for the name of the series");
+  assert.deepEqual(Object.entries(resources.overrides).sort(), [
+    ["namespace", { resource: "namespace" }],
+    ["pod", { resource: "pod" }],
+  ]);
+  for (const label of Object.keys(resources.overrides)) {
+    assert.ok(seriesQuery.includes(`${label}!=""`), label);
+  }
+  assert.match(metricsQuery, /^sum\(/);
+});
+
+/** The part of a HorizontalPodAutoscaler that names a metric of its pods. */
+interface PodMetric {
+  readonly type: string;
+  readonly pods: { readonly metric: { readonly name: string }; readonly target: { readonly type: string } };
 }
 
 Deno.test("the check of expressions finds metrics and labels that do not exist", () => {

@@ -2,7 +2,7 @@
 
 import { parse } from "@std/yaml/parse";
 import { METRIC_FAMILIES } from "../../../src/observe/metrics/metrics.ts";
-import { ROOT } from "./page.ts";
+import { blockWith, ROOT } from "./page.ts";
 
 /** Has alerts.yaml, and an example of each alert in alerts_test.yaml. */
 export const PROMETHEUS_FOLDER = new URL("docs/deploy/prometheus/", ROOT);
@@ -48,6 +48,23 @@ interface Variable {
   /** The same, as Grafana sends it; the type of data source for a variable of type `datasource`. */
   readonly query: string | { readonly query: string };
   readonly datasource?: unknown;
+}
+
+/** A rule of prometheus-adapter: how it finds series, and what it asks for the objects that they are of. */
+export interface AdapterRule {
+  readonly seriesQuery: string;
+  readonly resources: { readonly overrides: Readonly<Record<string, { readonly resource: string }>> };
+  readonly name?: unknown;
+  /** With places for `<<.Series>>`, `<<.LabelMatchers>>` and `<<.GroupBy>>`. */
+  readonly metricsQuery: string;
+}
+
+/** The rule in docs/deploy/kubernetes.md. */
+export function readAdapterRule(): AdapterRule {
+  const code = blockWith("docs/deploy/kubernetes.md", "yaml", "seriesQuery");
+  const { rules } = parse(code) as { rules: AdapterRule[] };
+  if (rules.length !== 1) throw new Error(`docs/deploy/kubernetes.md has ${rules.length} rules`);
+  return rules[0]!;
 }
 
 export function readAlerts(): AlertRule[] {
