@@ -4,7 +4,7 @@ import type { Rows } from "../support/docs/format_table.ts";
 import { POLICY_NAMES } from "../../src/upstream/balance/registry.ts";
 import { type Herd, herdOf, type HerdOptions } from "./herd.ts";
 import { lagOf, moversOf } from "./lag.ts";
-import { refusedShare } from "./limits.ts";
+import { dividedLimit, refusedShare } from "./limits.ts";
 import { movesOf, removalsOf } from "./moves.ts";
 import { restartOf } from "./restart.ts";
 
@@ -13,6 +13,8 @@ const GROUP_SIZES = [10, 100, 1000, 10_000];
 const LAGS = [1, 5, 10, 30];
 const LIMITS = [10, 50, 200, 1000];
 const LOADS = [0.5, 0.7, 0.8, 0.9, 1];
+const FLEET_SIZES = [2, 4, 10, 50];
+const DIVIDED = { whole: 1000, load: 800 };
 const POLICIES = ["round_robin", "random_two", "least_connections"] as const;
 
 const SEED = 18;
@@ -39,6 +41,7 @@ export function tablesOf(herds: readonly HerdRun[]): { heading: string; rows: Ro
     { heading: "## One endpoint comes or goes", rows: movesRows() },
     { heading: "## Proxies learn of it at different times", rows: lagRows() },
     { heading: "## Limits", rows: limitRows() },
+    { heading: "### The number of proxies changes", rows: changeRows() },
     { heading: "## An endpoint is back", rows: herdRows(herds) },
     { heading: "## All proxies restart", rows: restartRows() },
   ];
@@ -92,6 +95,23 @@ function limitRows(): Rows {
       String(limit),
       ...LOADS.map((load) => percent(refusedShare(limit, limit * load))),
     ]),
+  ];
+}
+
+function changeRows(): Rows {
+  return [
+    ["Proxies", "Limit of each", "Refused", "One joins: admits", "Refused", "One leaves: admits", "Refused"],
+    ...FLEET_SIZES.map((dividedBy) => {
+      const [before, more, fewer] = [dividedBy, dividedBy + 1, dividedBy - 1].map((proxies) =>
+        dividedLimit({ ...DIVIDED, dividedBy, proxies })
+      );
+      return [
+        String(dividedBy),
+        String(DIVIDED.whole / dividedBy),
+        percent(before!.refused),
+        ...[more!, fewer!].flatMap(({ admits, refused }) => [percent(admits), percent(refused)]),
+      ];
+    }),
   ];
 }
 

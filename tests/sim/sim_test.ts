@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { herdOf, type HerdOptions } from "./herd.ts";
 import { lagOf, type LagOptions, moversOf } from "./lag.ts";
-import { refusedShare } from "./limits.ts";
+import { dividedLimit, refusedShare } from "./limits.ts";
 import { movesOf, removalsOf } from "./moves.ts";
 import { pictureOf } from "./picture.ts";
 import { restartOf, type RestartOptions } from "./restart.ts";
@@ -53,6 +53,13 @@ Deno.test("refusedShare() is Erlang's loss formula", () => {
   assert.equal(refusedShare(0, 5), 1);
   // One large limit refuses less than many small ones.
   assert.ok(refusedShare(1000, 900) < refusedShare(10, 9) / 100);
+});
+
+Deno.test("dividedLimit() admits more or less than the whole while limits are for another number of proxies", () => {
+  const of = (proxies: number) => dividedLimit({ whole: 100, dividedBy: 5, proxies, load: 80 });
+  assert.deepEqual([4, 5, 6].map((proxies) => of(proxies).admits), [0.8, 1, 1.2]);
+  assert.ok(of(4).refused > of(5).refused && of(5).refused > of(6).refused);
+  assert.equal(of(4).refused, refusedShare(20, 20));
 });
 
 Deno.test("herdOf() shows the herd of least_connections, and that slow_start spreads it", () => {
