@@ -2,13 +2,21 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { CertificateAuthority, OPENSSL } from "../../../support/certificates.ts";
 import { answeringServer, NamedServer } from "../../../support/peers/named_server.ts";
 import { echo } from "../../../support/peers/sockets.ts";
-import { complains, documentedFlags, together, works } from "../../../support/program/narrow.ts";
+import {
+  type Attempt,
+  complains,
+  documentedFlags,
+  together,
+  works,
+} from "../../../support/program/narrow.ts";
 import { Sluice } from "../../../support/program/program.ts";
 import { DNSMASQ, DnsServer } from "../../../support/servers/dns_server.ts";
 import { FakeConsul } from "../../../support/servers/fake_consul.ts";
-import { adding, missingOf, needs, relays, speak, test } from "./permissions_fixture.ts";
+import { FakeKubernetes } from "../../../support/servers/fake_kubernetes.ts";
+import { adding, missingOf, needs, relays, type Setup, speak, test } from "./permissions_fixture.ts";
 
 const NO_UNIX = Deno.build.os === "windows" ? "Unix" : undefined;
 
@@ -129,31 +137,59 @@ test("discovery over DNS", async (setup) => {
 }, missingOf(DNSMASQ));
 
 test("Consul", async (setup) => {
-  const server = setup.stack.use(await NamedServer.start("a"));
   const consul = setup.stack.use(new FakeConsul({ token: "s3cret-token" }));
-  const [host, port] = server.address.split(":");
-  consul.set([{ address: host!, port: Number(port) }]);
-  const token = join(setup.folder, "token");
-  await Deno.writeTextFile(token, "s3cret-token\n", { mode: 0o600 });
+  const token = await tokenIn(setup.folder);
   const source = `consul: { service: db, address: "${consul.address}", token_file: "${token}" }`;
-  const address = new URL(consul.address);
-  const attempt = await setup.attempt(
-    `upstreams: { db: { discovery: { ${source} } } }\n${setup.service({ to: "db" })}`,
-    {
-      before: together(
-        setup.always,
-        documentedFlags("an upstream by IP address", { HOST: host!, PORT: port! }),
-      ),
-      tried: documentedFlags("Consul or Kubernetes", {
-        HOST: address.hostname,
-        PORT: address.port,
-        FOLDER: setup.folder,
-      }),
-      use: async (sluice) => assert.equal(await answeringServer(sluice.port()), "a"),
-    },
-  );
+  const { attempt, server } = await discovered(setup, source, consul.address);
+  const [address, port] = server.address.split(":");
+  consul.set([{ address: address!, port: Number(port) }]);
   await needs(attempt, {
-    "--allow-net": adding(address.host, "net"),
+    "--allow-net": adding(new URL(consul.address).host, "net"),
     "--allow-read": adding(token, "read"),
   });
 });
+
+test("Kubernetes", async (setup) => {
+  const authority = setup.stack.use(await CertificateAuthority.create());
+  const { cert, key } = await authority.issue({ name: "kubernetes", names: ["IP:127.0.0.1"] });
+  const tls = { cert: await Deno.readTextFile(cert), key: await Deno.readTextFile(key) };
+  const api = setup.stack.use(new FakeKubernetes(tls));
+  api.token = "s3cret-token";
+  const [token, ca] = [await tokenIn(setup.folder), join(setup.folder, "ca.pem")];
+  await Deno.copyFile(authority.cert, ca);
+  const source = `kubernetes: { service: db, namespace: prod, port: main, server: "${api.address}", ` +
+    `token_file: "${token}", ca: "${ca}" }`;
+  const { attempt, server } = await discovered(setup, source, api.address);
+  api.set([{ address: server.address }]);
+  await needs(attempt, {
+    "--allow-net": adding(new URL(api.address).host, "net"),
+    "--allow-read": adding(token, "read"),
+  });
+}, missingOf(OPENSSL));
+
+async function tokenIn(folder: string): Promise<string> {
+  const path = join(folder, "token");
+  await Deno.writeTextFile(path, "s3cret-token\n", { mode: 0o600 });
+  return path;
+}
+
+/** An attempt to relay to a server that this source, at `address`, has to name. */
+async function discovered(
+  setup: Setup,
+  source: string,
+  address: string,
+): Promise<{ readonly attempt: Attempt; readonly server: NamedServer }> {
+  const server = setup.stack.use(await NamedServer.start("a"));
+  const [host, port] = server.address.split(":");
+  const { hostname: HOST, port: PORT } = new URL(address);
+  const yaml = `upstreams: { db: { discovery: { ${source} } } }\n${setup.service({ to: "db" })}`;
+  const attempt = await setup.attempt(yaml, {
+    before: together(
+      setup.always,
+      documentedFlags("an upstream by IP address", { HOST: host!, PORT: port! }),
+    ),
+    tried: documentedFlags("Consul or Kubernetes", { HOST, PORT, FOLDER: setup.folder }),
+    use: async (sluice) => assert.equal(await answeringServer(sluice.port()), "a"),
+  });
+  return { attempt, server };
+}
