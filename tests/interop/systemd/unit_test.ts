@@ -20,6 +20,8 @@ import { type Machine, machineTest } from "./machine.ts";
 
 /** CAP_NET_BIND_SERVICE alone (linux/capability.h). */
 const NET_BIND_SERVICE = "0000000000000400";
+/** LimitNOFILE= of the unit. */
+const OPEN_FILES = 1_048_576;
 
 machineTest(
   "systemd runs sluice as a user of its own, who may bind port 443 and write its folders",
@@ -36,6 +38,9 @@ machineTest(
     assert.match(status, new RegExp(`^CapEff:\\t${NET_BIND_SERVICE}$`, "m"));
     assert.match(status, /^NoNewPrivs:\t1$/m);
     assert.match(status, /^Seccomp:\t2$/m);
+    assert.equal(await machine.show("sluice", "LimitNOFILE"), String(OPEN_FILES));
+    const allowed = Math.min(OPEN_FILES, (await openFilesOf(machine, "1")).hard);
+    assert.deepEqual(await openFilesOf(machine, pid), { soft: allowed, hard: allowed });
     const owners = await machine.run(
       `stat --format='%n %U %a' /proc/${pid} /var/lib/private/sluice /var/log/private/sluice /run/sluice`,
     );
@@ -139,6 +144,13 @@ machineTest("a reload by Type=notify-reload waits until it is done", async (mach
     assert.equal(await ask(machine), name);
   }
 }, { version: 253 });
+
+/** How many files a process may open. A service gets no more than the systemd of the machine may. */
+async function openFilesOf(machine: Machine, pid: string): Promise<{ soft: number; hard: number }> {
+  const limits = await machine.run(`cat /proc/${pid}/limits`);
+  const [, soft, hard] = /^Max open files +(\d+) +(\d+) /m.exec(limits)!;
+  return { soft: Number(soft), hard: Number(hard) };
+}
 
 async function statusBecomes(machine: Machine, text: RegExp): Promise<void> {
   await eventually(
