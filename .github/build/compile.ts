@@ -94,26 +94,31 @@ async function writeCommit(): Promise<string> {
   return COMMIT;
 }
 
+/** The arguments of `deno`. With a lock file, a package that is not in it is an error. */
+export function compileArguments({ target, output, lock, importMap }: Omit<Options, "check">): string[] {
+  return [
+    "compile",
+    "--config",
+    "deno.json",
+    ...importMap ? ["--import-map", importMap] : [],
+    ...target ? ["--target", target] : [],
+    ...lock ? ["--lock", lock, "--frozen"] : [],
+    ...PERMISSIONS,
+    "--exclude-unused-npm", // the tests' packages stay out
+    "--include",
+    "src", // workers and assets are no imports
+    "--include",
+    COMMIT,
+    "--output",
+    output,
+    "main.ts",
+  ];
+}
+
 /** Runs `deno compile` and returns what it printed. */
-async function compile({ check, target, output, lock, importMap }: Options): Promise<string> {
+async function compile({ check, ...options }: Options): Promise<string> {
   const command = new Deno.Command(Deno.execPath(), {
-    args: [
-      "compile",
-      "--config",
-      "deno.json",
-      ...importMap ? ["--import-map", importMap] : [],
-      ...target ? ["--target", target] : [],
-      ...lock ? ["--lock", lock, "--frozen"] : [],
-      ...PERMISSIONS,
-      "--exclude-unused-npm", // the tests' packages stay out
-      "--include",
-      "src", // workers and assets are no imports
-      "--include",
-      COMMIT,
-      "--output",
-      output,
-      "main.ts",
-    ],
+    args: compileArguments(options),
     cwd: ROOT,
     env: { NO_COLOR: "1", ...check ? { DENORT_BIN: Deno.execPath() } : {} },
     stdin: "null",

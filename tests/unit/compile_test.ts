@@ -1,7 +1,7 @@
-/** The parser of the output of `deno compile`. */
+/** The arguments of `deno compile`, and the parser of its output. */
 
 import assert from "node:assert/strict";
-import { embeddedFiles } from "../../.github/build/compile.ts";
+import { compileArguments, embeddedFiles } from "../../.github/build/compile.ts";
 import { PERMISSIONS } from "../../.github/build/permissions.ts";
 
 Deno.test("embeddedFiles() reads the tree that deno compile prints", () => {
@@ -43,4 +43,13 @@ Deno.test("sluice runs no programs and loads no native libraries", () => {
   assert.ok(PERMISSIONS.length > 0);
   assert.deepEqual(PERMISSIONS.filter((flag) => /^-A|^--allow-(all|run|ffi)/.test(flag)), []);
   assert.ok(PERMISSIONS.includes("--no-prompt"));
+});
+
+Deno.test("compileArguments() takes exactly the packages of a lock file, if there is one", () => {
+  const parts = { target: undefined, output: "dist/sluice", importMap: "" };
+  const args = compileArguments({ ...parts, lock: "dist/deno.lock" });
+  const at = args.indexOf("--lock");
+  assert.deepEqual(args.slice(at, at + 3), ["--lock", "dist/deno.lock", "--frozen"]);
+  const without = compileArguments({ ...parts, lock: undefined });
+  assert.deepEqual(without.filter((arg) => /lock|frozen/.test(arg)), []);
 });

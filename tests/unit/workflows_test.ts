@@ -101,6 +101,29 @@ Deno.test("a release waits for the checks and the unit tests, and is attested wi
   ]);
 });
 
+Deno.test("executables of a release are built from the lock file that is made once for all of them", () => {
+  const { lock, build, files } = RELEASE.jobs;
+  const made = lock!.steps.findIndex(({ run }) =>
+    run === "deno cache --lock=dist/deno.lock --frozen=false main.ts"
+  );
+  const handedOn = lock!.steps.findIndex(({ uses }) => uses?.startsWith("actions/upload-artifact@"));
+  assert.ok(made >= 0 && made < handedOn);
+  const { name, path } = lock!.steps[handedOn]!.with as Record<string, unknown>;
+  assert.deepEqual([name, path], ["lock", "dist"]);
+  const taken = build!.steps.findIndex(({ uses, with: given }) =>
+    uses?.startsWith("actions/download-artifact@") &&
+    JSON.stringify(given) === JSON.stringify({ name: "lock", path: "dist" })
+  );
+  const built = build!.steps.flatMap(({ run }, at) =>
+    /\bcompile\b/.test(run ?? "") ? [{ run: run!, at }] : []
+  );
+  assert.equal(built.length, 1);
+  assert.match(built[0]!.run, /^deno task compile .*--lock dist\/deno\.lock$/);
+  assert.ok(taken >= 0 && taken < built[0]!.at);
+  const released = files!.steps.map((step) => JSON.stringify(step.with));
+  assert.ok(released.includes(JSON.stringify({ name: "lock", path: "files" })));
+});
+
 Deno.test("install.sh knows the targets for which a release has an archive", async () => {
   const script = await Deno.readTextFile(new URL("../../.github/build/install.sh", import.meta.url));
   const targets = RELEASE.jobs.build!.strategy!.matrix.include!.map(({ target }) => target);
