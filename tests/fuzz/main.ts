@@ -19,19 +19,28 @@ const progress = progressOf("fuzz");
 async function main(options: Options): Promise<number> {
   if (Deno.build.os !== "linux") throw new UsageError("the fuzzer resets sockets by libc: it needs Linux");
   const interrupted = stopOnSignals(progress);
-  const stop = AbortSignal.any([interrupted, AbortSignal.timeout(options.duration)]);
+  const failed = new AbortController();
+  const stop = AbortSignal.any([interrupted, failed.signal, AbortSignal.timeout(options.duration)]);
   progress(`--seed ${options.seed}`);
   await using cleanUp = new AsyncDisposableStack();
   const premises = await premisesOf(cleanUp);
-  const results = await Promise.all([
+  const parts = [
     options.part === "wire" ? NONE : runModel(options, premises, stop, interrupted),
     options.part === "model" || options.only !== undefined ? NONE : runWire(options, premises, stop),
-  ]);
-  const failed = results.reduce((sum, { failures }) => sum + failures.length, 0);
+  ].map((part) =>
+    Promise.resolve(part).catch((error) => {
+      failed.abort();
+      throw error;
+    })
+  );
+  // Where one part cannot go on, the other one ends its programs first.
+  await Promise.allSettled(parts);
+  const results = await Promise.all(parts);
+  const wrong = results.reduce((sum, { failures }) => sum + failures.length, 0);
   for (const failure of results.flatMap(({ failures }) => failures)) print(failure);
   print(results.map(({ done }) => done).join(""));
-  print(`${failed === 0 ? "Nothing is wrong" : `${failed} things are wrong`} (--seed ${options.seed}).\n`);
-  return failed === 0 ? 0 : 1;
+  print(`${wrong === 0 ? "Nothing is wrong" : `${wrong} things are wrong`} (--seed ${options.seed}).\n`);
+  return wrong === 0 ? 0 : 1;
 }
 
 /** The failures that a part of the fuzzer has found, and a summary of its work. */
