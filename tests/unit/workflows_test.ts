@@ -89,6 +89,13 @@ function isOnWindows(job: Job): boolean {
   return JSON.stringify([job["runs-on"], job.strategy?.matrix]).includes("windows");
 }
 
+Deno.test("the job debian of CI installs what tests of namespaces and of the image need, before .ci/run", () => {
+  const { steps } = WORKFLOWS.find(({ name }) => name === "ci.yml")!.workflow.jobs["debian"]!;
+  const runs = steps.flatMap(({ run }) => run ?? []);
+  const at = runs.findIndex((run) => / iproute2 buildah$/.test(run));
+  assert.ok(at >= 0 && at < runs.indexOf(".ci/run"), runs.join("\n"));
+});
+
 Deno.test("a release waits for the checks and the unit tests, and is attested with its list of parts", () => {
   const { check, build, publish } = RELEASE.jobs;
   const runs = check!.steps.map(({ run }) => run);
