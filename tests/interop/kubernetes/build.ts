@@ -1,6 +1,6 @@
 /**
- * Builds a Kubernetes API server and helm from Go modules, once for all checkouts, and runs the tests that need them:
- * `deno task kube [FILE...]`. Needs Go, etcd and kubectl. The first time takes several minutes.
+ * Builds a Kubernetes API server, helm and others from Go modules, once for all checkouts, and runs the tests that need
+ * them: `deno task kube [FILE...]`. Needs Go, etcd and kubectl. The first time takes several minutes.
  */
 
 import { delimiter, join } from "node:path";
@@ -10,6 +10,11 @@ import { findProgram } from "../../support/interop.ts";
 const KUBERNETES = "1.36.3";
 const HELM = "3.22.0";
 const GATEWAY_API = "1.6.3";
+/** What the program in the folder decode needs. */
+const DECODERS = {
+  "github.com/grafana/grafana-foundation-sdk/go": "0.0.22",
+  "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring": "0.95.2",
+};
 /** Goes up when they are built in another way. */
 const RECIPE = 2;
 const TESTS = "tests/interop/kubernetes";
@@ -46,6 +51,9 @@ async function buildAndTest(): Promise<number> {
   await unlessThere(crds, takeGatewayApi);
   const conformance = join(tools, `gateway-api-conformance-${GATEWAY_API}`);
   await unlessThere(conformance, buildConformance);
+  const source = await decoderSource();
+  const decoder = join(tools, `decode-${await digestOf(Object.values(source))}`);
+  await unlessThere(decoder, (path) => buildDecoder(path, source));
   const launch = ["run", "--no-config", "-A", "tests/offline/launch.ts", "test", "-A", "--no-check"];
   const files = Deno.args.length > 0 ? Deno.args : [TESTS];
   const PATH = `${tools}${delimiter}${Deno.env.get("PATH")}`;
@@ -54,6 +62,7 @@ async function buildAndTest(): Promise<number> {
     SLUICE_KUBE_APISERVER: join(tools, "kube-apiserver"),
     SLUICE_GATEWAY_CRDS: crds,
     SLUICE_GATEWAY_CONFORMANCE: conformance,
+    SLUICE_DECODER: decoder,
   };
   return await run(Deno.execPath(), [...launch, ...files], { cwd: ROOT, env });
 }
@@ -117,6 +126,27 @@ async function buildConformance(path: string): Promise<void> {
   await Deno.writeTextFile(join(cwd, "go.mod"), `module conformance\n\ngo 1.26\n\n${required.join("")}`);
   await go(["build", "-mod=mod", "-o", join(path, "echo-basic"), `${suite}/echo-basic`], { cwd });
   await go(["test", "-mod=mod", "-c", "-o", join(path, "suite"), suite], { cwd });
+}
+
+/** The files of the program that decodes what others read. */
+async function decoderSource(): Promise<Record<"main.go" | "go.mod", string>> {
+  const required = Object.entries(DECODERS).map(([module, version]) => `require ${module} v${version}\n`);
+  return {
+    "main.go": await Deno.readTextFile(new URL("decode/main.go", import.meta.url)),
+    "go.mod": `module decode\n\ngo 1.26\n\n${required.join("")}`,
+  };
+}
+
+async function buildDecoder(path: string, source: Readonly<Record<string, string>>): Promise<void> {
+  const cwd = join(path, "..");
+  for (const [name, text] of Object.entries(source)) await Deno.writeTextFile(join(cwd, name), text);
+  await go(["build", "-mod=mod", "-o", path, "."], { cwd });
+}
+
+/** Names what is built after its source, so that another source is built again. */
+async function digestOf(texts: readonly string[]): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(texts.join("")));
+  return new Uint8Array(digest).toHex().slice(0, 12);
 }
 
 /** Downloads a module, and says what `go` knows of it. */
