@@ -4,7 +4,7 @@
 export interface FakeInstance {
   readonly address: string;
   readonly port: number;
-  readonly status?: "passing" | "warning" | "critical";
+  readonly status?: "passing" | "warning" | "critical" | "maintenance";
 }
 
 export interface FakeConsulOptions {
@@ -81,9 +81,15 @@ export class FakeConsul implements AsyncDisposable {
 }
 
 function entryOf({ address, port, status = "passing" }: FakeInstance) {
+  const id = `db-${port}`;
   return {
     Node: { Node: "node-1", Address: "192.0.2.1" },
-    Service: { ID: `db-${port}`, Address: address, Port: port, Weights: { Passing: 1, Warning: 1 } },
-    Checks: [{ CheckID: "serfHealth", Status: "passing" }, { CheckID: `service:db-${port}`, Status: status }],
+    Service: { ID: id, Address: address, Port: port, Weights: { Passing: 1, Warning: 1 } },
+    Checks: [
+      { CheckID: "serfHealth", Status: "passing" },
+      status === "maintenance"
+        ? { CheckID: `_service_maintenance:${id}`, Status: "critical" }
+        : { CheckID: `service:${id}`, Status: status },
+    ],
   };
 }
