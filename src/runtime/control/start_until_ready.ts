@@ -28,11 +28,11 @@ export async function startUntilReady(
   log.info(`Takes over as soon as it is ready: ${reasons()}`, { event: "take_over_waits" });
   const deadline = performance.now() + patience;
   while (reasons() !== "" && performance.now() < deadline) await sleep(LOOK, NEVER);
-  if (groups.every(({ isKnown }) => isKnown)) return;
-  throw new TakeOverError(
-    `Cannot take over, not ready after ${
-      patience / 1000
-    } s: ${reasons()} (to start nevertheless, stop the running ` +
-      "sluice and leave --take-over out)",
-  );
+  if (reasons() === "") return;
+  const still = `not ready after ${patience / 1000} s: ${reasons()}`;
+  if (!groups.every(({ isKnown }) => isKnown)) {
+    const remedy = "to start nevertheless, stop the running sluice and leave --take-over out";
+    throw new TakeOverError(`Cannot take over, ${still} (${remedy})`);
+  }
+  log.warn(`Takes over, although ${still}`, { event: "take_over_waits" });
 }

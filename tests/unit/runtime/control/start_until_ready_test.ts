@@ -21,7 +21,7 @@ Deno.test("startUntilReady() waits until the endpoints of the last group are kno
 Deno.test("startUntilReady() does not wait for long checks, but fails without endpoints", async () => {
   const fixture = new Fixture([[CHECKS]]);
   await fixture.run();
-  assert.deepEqual(fixture.messages, [WAITS + CHECKS]);
+  assert.deepEqual(fixture.messages, [WAITS + CHECKS, `Takes over, although not ready after 0 s: ${CHECKS}`]);
   await assert.rejects(new Fixture([[UNKNOWN]]).run(), {
     name: "TakeOverError",
     message: `Cannot take over, not ready after 0 s: ${UNKNOWN} ` +
@@ -40,7 +40,8 @@ class Fixture {
   }
 
   run(patience = 0): Promise<void> {
-    const log: Log = { ...silentLog(), info: (message) => void this.messages.push(message) };
+    const note = (message: string) => void this.messages.push(message);
+    const log: Log = { ...silentLog(), info: note, warn: note };
     const groups = this.#reasons.map((reasons) => {
       let reads = 0;
       return {
