@@ -52,7 +52,6 @@ const NOTHING_WRONG: ReadonlySet<string> = new Set([
   "stopped",
   "stopping",
   "stopping_soon",
-  "take_over_waits",
   "taken_over",
   "thread_started",
 ]);

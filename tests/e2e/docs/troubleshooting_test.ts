@@ -16,6 +16,7 @@ const ELSEWHERE = new Set([
   'key: Cannot read "…": permission denied',
   "no A or AAAA record", // tests/e2e/upstream/discovery_test.ts
   "invalid peer certificate",
+  "Cannot take over, not ready after … s", // tests/unit/runtime/control/start_until_ready_test.ts
   "did not answer … (if it hangs, end it and start without --take-over)", // tests/unit/runtime/admin/predecessor_test.ts
 ]);
 
