@@ -27,6 +27,7 @@ Deno.test("with on_all_down: wait, clients of a server that restarts are served 
   using first = await connect(proxy.port);
   await writeText(first, "ping");
   assert.equal(await readText(first, 4), "ping");
+  await before.stopListening();
   await before[Symbol.asyncDispose]();
   const clients = await Promise.all(Array.from({ length: 20 }, () => connect(proxy.port)));
   for (const client of clients) await writeText(client, "late");

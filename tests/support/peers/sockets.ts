@@ -39,15 +39,7 @@ export class Upstream implements AsyncDisposable {
   /** Refuses connections, and resolves when that is in effect; open ones stay. */
   async stopListening(): Promise<void> {
     await this.#close();
-    // A program that another test starts has a copy of the listener until it runs, and the kernel accepts clients.
-    for (;;) {
-      try {
-        (await connect(this.port)).close();
-      } catch (error) {
-        if (error instanceof Deno.errors.ConnectionRefused) return;
-        throw error;
-      }
-    }
+    await untilRefused(this.port);
   }
 
   async #close(): Promise<void> {
@@ -94,6 +86,27 @@ export class Upstream implements AsyncDisposable {
       }
     }
   }
+}
+
+/**
+ * Resolves when a port where a listener was closed refuses clients: a program that another test starts has a copy of the
+ * listener until it runs, and the kernel accepts clients. Uses no timers, which tests may replace.
+ */
+export async function untilRefused(port: number, hostname = "127.0.0.1"): Promise<void> {
+  for (;;) {
+    try {
+      (await Deno.connect({ hostname, port })).close();
+    } catch (error) {
+      if (error instanceof Deno.errors.ConnectionRefused) return;
+      throw error;
+    }
+  }
+}
+
+/** Listens where a listener was closed. */
+export async function listenAgain(port: number, hostname = "127.0.0.1"): Promise<Deno.TcpListener> {
+  await untilRefused(port, hostname);
+  return Deno.listen({ hostname, port });
 }
 
 /** Echoes everything, and the FIN after it. */

@@ -3,6 +3,7 @@ import { boundAddress, type TcpAddress } from "../../../../src/net/address.ts";
 import { listen } from "../../../../src/net/socket/listen.ts";
 import { canShare, reserve } from "../../../../src/net/socket/reserve.ts";
 import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";
+import { listenAgain } from "../../../support/peers/sockets.ts";
 
 Deno.test("canShare() is true on Linux, where the kernel distributes clients", () => {
   assert.deepEqual(
@@ -44,7 +45,7 @@ async function reservesPort(): Promise<void> {
   reservation.release();
   thread.close();
   other.close();
-  (await listen(address, { adapter: "deno" })).close();
+  (await listenAgain(address.port)).close();
 }
 
 Deno.test("reserve() never gives two reservations of port 0 the same port", async () => {

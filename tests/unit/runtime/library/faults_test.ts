@@ -10,8 +10,10 @@ import {
   connect,
   echo,
   endOf,
+  listenAgain,
   readText,
   resettableServer,
+  untilRefused,
   upstream,
   writeText,
 } from "../../../support/peers/sockets.ts";
@@ -89,7 +91,7 @@ for (const workers of [1, 2]) {
     const { port } = proxy;
     await proxy.down();
     {
-      using _taken = Deno.listen({ hostname: "127.0.0.1", port });
+      using _taken = await listenAgain(port);
       await assert.rejects(proxy.up(), (error: Error) => {
         assert.ok(error instanceof ListenError);
         assert.match(error.message, new RegExp(`^Cannot listen on 127.0.0.1:${port}: `));
@@ -97,6 +99,7 @@ for (const workers of [1, 2]) {
       });
       assert.deepEqual(proxy.faults.list().map(({ name }) => name), ["down"]);
     }
+    await untilRefused(port);
     await proxy.up();
     using client = await connect(port);
     await roundTrip(client);

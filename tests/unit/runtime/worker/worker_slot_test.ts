@@ -15,7 +15,15 @@ import type { ListenPlan, ThreadCalls, ThreadPlan } from "../../../../src/runtim
 import { WorkerSlot } from "../../../../src/runtime/worker/worker_slot.ts";
 import { ThreadEndedError } from "../../../../src/runtime/worker/worker_thread.ts";
 import { GroupController } from "../../../../src/upstream/group_controller.ts";
-import { endOf, readText, type Upstream, upstream, writeText } from "../../../support/peers/sockets.ts";
+import {
+  endOf,
+  listenAgain,
+  readText,
+  untilRefused,
+  type Upstream,
+  upstream,
+  writeText,
+} from "../../../support/peers/sockets.ts";
 import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";
 import { controllerParts } from "../../../support/fakes/upstream_parts.ts";
 
@@ -221,7 +229,7 @@ Deno.test({
     // Another listener takes the port as soon as it is free.
     await slot.thread!.closeListeners();
     const { hostname, port } = plan.address as TcpAddress;
-    const taken = Deno.listen({ hostname, port });
+    const taken = await listenAgain(port, hostname);
     slot.restart("killed by the test");
     for (const pause of [FIRST_PAUSE, 2 * FIRST_PAUSE]) {
       const died = fixture.died();
@@ -230,6 +238,7 @@ Deno.test({
       assert.equal(slot.thread, undefined);
     }
     taken.close();
+    await untilRefused(port, hostname);
     const replaced = fixture.replaced();
     fixture.pass(4 * FIRST_PAUSE);
     await replaced;
