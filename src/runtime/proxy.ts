@@ -39,7 +39,7 @@ export type { StopOptions, StopReport };
  * @param takesOver From a sluice that runs with the same addresses, and drains then.
  * @throws {ListenError} when an address cannot be bound; nothing listens then. AdminListenError for that
  * of the admin interface.
- * @throws {TakeOverError} when there is no such sluice, or it refuses.
+ * @throws {TakeOverError} when there is no such sluice, it refuses, or this one does not become ready.
  * @throws {ConfigError} when certificates or keys cannot be used.
  * @throws {LogFileError} when the access log cannot be opened.
  * @throws {DescriptorError} when the process may not open enough descriptors for `limits.connections`.

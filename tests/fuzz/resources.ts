@@ -1,6 +1,7 @@
 /** Checks the descriptors and memory of a program: both must return to their level when it is idle. */
 
 import { setTimeout as pause } from "node:timers/promises";
+import { openDescriptors } from "../support/peers/descriptors.ts";
 import { growth, lookAt, type Sample } from "../support/program/process_samples.ts";
 
 /** The number of descriptors that vary by themselves: requests to the admin interface, files being read. */
@@ -78,16 +79,12 @@ export class Resources implements Disposable {
   }
 }
 
-/** What each descriptor of a process is, such as `19 socket:[4867042]`; none once it has ended. */
+/** None once the process has ended. */
 async function descriptorsOf(pid: number): Promise<Set<string>> {
-  const found = new Set<string>();
   try {
-    for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
-      const target = await Deno.readLink(`/proc/${pid}/fd/${name}`).catch(() => undefined);
-      if (target !== undefined) found.add(`${name} ${target}`);
-    }
+    return await openDescriptors(pid);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return new Set();
   }
-  return found;
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { findProgram } from "../../support/interop.ts";
+import { openDescriptors } from "../../support/peers/descriptors.ts";
 import { connect, echo, readText, upstream, writeText } from "../../support/peers/sockets.ts";
 import { temporaryDirectory } from "../../support/program/directory.ts";
 import { runSluice, Sluice, within, workers } from "../../support/program/program.ts";
@@ -160,12 +161,7 @@ async function waitingClients(stack: AsyncDisposableStack, port: number): Promis
 
 /** How many sockets a process has open. */
 async function socketsOf(pid: number): Promise<number> {
-  const folder = `/proc/${pid}/fd`;
-  const entries = await Array.fromAsync(Deno.readDir(folder));
-  const targets = await Promise.all(
-    entries.map(({ name }) => Deno.readLink(join(folder, name)).catch(() => "")),
-  );
-  return targets.filter((target) => target.startsWith("socket:")).length;
+  return [...await openDescriptors(pid)].filter((each) => each.includes(" socket:")).length;
 }
 
 /** A sluice with a file of services that changes. */

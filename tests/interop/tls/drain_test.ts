@@ -4,8 +4,9 @@ import type { TcpAddress } from "../../../src/net/address.ts";
 import { reserve } from "../../../src/net/socket/reserve.ts";
 import { type Credentials, loadCredentials } from "../../../src/net/tls/credentials.ts";
 import { TlsListener } from "../../../src/net/tls/listener.ts";
-import { Accepting, ANYWHERE, ask, type Outcome, refusal } from "../../support/peers/accept_fixture.ts";
+import { Accepting, ANYWHERE, ask, type Outcome } from "../../support/peers/accept_fixture.ts";
 import { connectWhileBusy } from "../../support/peers/busy_clients.ts";
+import { untilRefused } from "../../support/peers/sockets.ts";
 import { CertificateAuthority, OPENSSL } from "../../support/certificates.ts";
 import { interopTest } from "../../support/interop.ts";
 
@@ -69,7 +70,7 @@ interopTest(
     await loop.ended;
     const took = performance.now() - began;
     assert.ok(took >= ACCEPT_IDLE && took < 20 * ACCEPT_IDLE, `${took} ms`);
-    await refusal(loop.port, askTls);
+    await untilRefused(loop.port);
   },
 );
 

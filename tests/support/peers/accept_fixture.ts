@@ -1,6 +1,5 @@
 /** An accept loop over a real listener, and clients that wait for its answer. */
 
-import { eventually } from "../eventually.ts";
 import { acceptConnections } from "../../../src/net/socket/accept.ts";
 import type { TcpAddress } from "../../../src/net/address.ts";
 import { type Conn, writeAll } from "../../../src/net/socket/conn.ts";
@@ -77,12 +76,4 @@ async function answer(conn: Conn): Promise<void> {
   await client.closeWrite().catch(() => {});
   // Closing before the client has read would be a reset should it have sent something.
   await client.read(new Uint8Array(1)).catch(() => {});
-}
-
-/** Resolves when a port refuses clients. A program that another test starts has a copy of the listener until it runs. */
-export async function refusal(
-  port: number,
-  askHere: (port: number) => Promise<Outcome> = ask,
-): Promise<void> {
-  await eventually("a refusal", () => askHere(port), (outcome) => outcome === "refused");
 }

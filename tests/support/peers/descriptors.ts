@@ -24,6 +24,18 @@ export async function descriptorsReach(pid: number, wanted: number): Promise<num
   }
 }
 
+/** What each descriptor of a process is, such as `19 socket:[4867042]`. */
+export async function openDescriptors(pid: number): Promise<Set<string>> {
+  const folder = `/proc/${pid}/fd`;
+  const found = new Set<string>();
+  for await (const { name } of Deno.readDir(folder)) {
+    // Undefined if it was closed meanwhile.
+    const target = await Deno.readLink(`${folder}/${name}`).catch(() => undefined);
+    if (target !== undefined) found.add(`${name} ${target}`);
+  }
+  return found;
+}
+
 async function descriptors(pid: number): Promise<number> {
   let count = 0;
   for await (const _entry of Deno.readDir(`/proc/${pid}/fd`)) count += 1;

@@ -3,6 +3,7 @@
 import { connect as connectNode, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PATIENCE } from "./line_reader.ts";
 
 /** A folder for each port that `freePorts` has returned. */
 const CLAIMS = join(tmpdir(), `sluice-ports-${Deno.uid() ?? ""}`);
@@ -93,13 +94,17 @@ export class Upstream implements AsyncDisposable {
  * listener until it runs, and the kernel accepts clients. Uses no timers, which tests may replace.
  */
 export async function untilRefused(port: number, hostname = "127.0.0.1"): Promise<void> {
-  for (;;) {
+  for (const deadline = performance.now() + PATIENCE;;) {
     try {
       (await Deno.connect({ hostname, port })).close();
     } catch (error) {
       if (error instanceof Deno.errors.ConnectionRefused) return;
-      throw error;
+      // The copy was closed while the kernel had made the connection.
+      const isReset = error instanceof Deno.errors.ConnectionReset ||
+        error instanceof Deno.errors.NotConnected;
+      if (!isReset) throw error;
     }
+    if (performance.now() > deadline) throw new Error(`Port ${port} of ${hostname} still accepts clients`);
   }
 }
 

@@ -5,8 +5,9 @@ import type { Adapter } from "../../../../src/net/socket/conn.ts";
 import { listen, type Listener } from "../../../../src/net/socket/listen.ts";
 import { sleep } from "../../../../src/net/timers/sleep.ts";
 import { roundTrip } from "../../../support/eventually.ts";
-import { Accepting, ANYWHERE, ask, refusal } from "../../../support/peers/accept_fixture.ts";
+import { Accepting, ANYWHERE, ask } from "../../../support/peers/accept_fixture.ts";
 import { connectWhileBusy } from "../../../support/peers/busy_clients.ts";
+import { untilRefused } from "../../../support/peers/sockets.ts";
 
 const NEVER = new AbortController().signal;
 const ADAPTERS: readonly Adapter[] = ["deno", "node"];
@@ -22,7 +23,7 @@ for (const adapter of ADAPTERS) {
     await loop.ended;
     const took = performance.now() - began;
     assert.ok(took >= ACCEPT_IDLE && took < 20 * ACCEPT_IDLE, `${took} ms`);
-    await refusal(loop.port);
+    await untilRefused(loop.port);
     assert.deepEqual(loop.errors, []);
   });
 
@@ -59,7 +60,7 @@ for (const adapter of ADAPTERS) {
     loop.stop();
     await loop.ended;
     assert.ok(performance.now() - began < ACCEPT_IDLE, "stopped at once");
-    await refusal(loop.port);
+    await untilRefused(loop.port);
   });
 
   Deno.test(`acceptConnections() admits clients that wait for a place during a drain (${adapter})`, async () => {
@@ -83,7 +84,7 @@ for (const adapter of ADAPTERS) {
     loop.drain();
     loop.stop();
     await loop.ended;
-    await refusal(loop.port);
+    await untilRefused(loop.port);
   });
 }
 
